@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A conf as this worker runs it: the plugins of one token in order, each with what its
+ * parse_conf made, and what they need in advance.
+ *
+ * Fail closed: a conf that names an unknown plugin, or that a plugin rejects, makes a
+ * chain that refuses every call, unless the runner was told to skip such plugins.
+ *
+ * Made once by chain_parse in whatever thread (it calls plugin code, which may take
+ * long), then read only; counted references.
+ */
+#ifndef PLUGIN_CHAIN_H
+#define PLUGIN_CHAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "plugin/cells.h"
+#include "plugin/registry.h"
+#include "wire/flatbuf.h"
+
+/* One conf as the gateway sent it. */
+struct chain_conf {
+    struct wire_str name;
+    struct wire_str value; /* absent: given to parse_conf as an empty text */
+};
+
+struct chain_step {
+    struct plugin *plugin;
+    void *conf;
+    /* variables that this step needs in advance, of the plugin and of its conf */
+    struct wire_str *need_vars;
+    uint32_t need_var_count;
+    uint32_t need; /* A6_NEED_... bits */
+    bool blocking; /* A6_BLOCKING; see also plugin->seen_blocking */
+};
+
+struct chain {
+    _Atomic uint32_t references;
+    uint32_t token;
+    uint64_t expires_ms;     /* by the caller */
+    bool refused;            /* every call gets SERVICE_UNAVAILABLE */
+    _Atomic bool complained; /* for the caller: logs once per conf */
+    char key[128];           /* the conf's key for log lines, cut and escaped */
+    uint32_t count;
+    struct chain_step steps[];
+};
+
+struct chain_options {
+    const struct registry *registry;
+    struct cells *cells;
+    bool skip_unknown; /* leave out what is unknown or rejected, with a warning */
+};
+
+/* Never refuses to make a chain but for -ENOMEM: what is wrong with the conf is
+ * logged, once, and the chain refuses its calls. */
+int chain_parse(const struct chain_options *options, uint32_t token, struct wire_str key,
+                const struct chain_conf *confs, uint32_t count, struct chain **chain);
+
+static inline struct chain *chain_hold(struct chain *chain)
+{
+    __atomic_fetch_add(&chain->references, 1, __ATOMIC_RELAXED);
+    return chain;
+}
+
+/* The last one frees the confs (free_conf is plugin code) and the chain. */
+void chain_drop(struct chain *chain);
+
+#endif
