@@ -3,9 +3,13 @@
  * The protocol's messages, both directions: a `read` verifies a payload and gives
  * views into it, a `write` appends one whole frame, header included, to a wire_out.
  *
- * Views are valid as long as the payload's bytes. A read gives 0 or -EBADMSG. A
- * write gives 0, -ENOMEM, or -EMSGSIZE when the frame would pass the format's
- * 16,777,215 bytes; the output is then as it was. Any thread.
+ * Views are valid as long as the payload's bytes. A read gives 0, or -EBADMSG when
+ * flatbuf_verify refuses the payload, or when a union of a known type that is read
+ * (Var, Stop, Rewrite) has no value. A number that is in no enum is given as it is.
+ *
+ * A write gives 0, -ENOMEM, or -EMSGSIZE when the frame would pass the format's
+ * 16,777,215 bytes; the output is then as it was. The output must have no tail from
+ * an earlier message (-EINVAL). Any thread.
  * Source: docs/protocol.md, "Schema".
  */
 #ifndef WIRE_MESSAGE_H
@@ -13,6 +17,7 @@
 
 #include "wire/flatbuf.h"
 #include "wire/frame.h"
+#include "wire/out.h"
 
 enum message_error {
     MESSAGE_BAD_REQUEST = 0,
@@ -36,9 +41,17 @@ struct wire_pair {
 };
 
 /* Entry `index` of a verified vector of TextEntry; index < vector.count. */
-struct wire_pair message_pair_at(struct wire_vector vector, uint32_t index);
+static inline struct wire_pair message_pair_at(struct wire_vector vector, uint32_t index)
+{
+    const uint8_t *entry = flatbuf_table_at(vector, index);
+    struct wire_pair pair = {flatbuf_bytes(entry, 0), flatbuf_bytes(entry, 1)};
+    if (!pair.name.data)
+        pair.name.data = "";
+    return pair;
+}
 
-/* Entries to write. count 0 leaves the field out. */
+/* Entries to write. count 0 leaves the field out. An absent name is written as an
+ * empty one. */
 struct wire_pairs {
     const struct wire_pair *first;
     uint32_t count;
