@@ -9,8 +9,9 @@
  * and the count is told with the next line that can. The same text from the same
  * place more than a few times a second is told once with a count.
  *
- * Set up once per process before threads exist; then any thread, not from a signal
- * handler (log_signal_line is for those).
+ * Set up once per process before threads exist; then any thread, also after fork, not
+ * from a signal handler (log_signal_line is for those). Before log_open and after
+ * log_close lines go to stderr. The process ignores SIGPIPE. errno is kept.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
