@@ -144,8 +144,7 @@ static void put_body(const struct page *page, struct wire_str body, enum apply_m
 {
     if (!body.len)
         return;
-    begin_line(page, APPLY_SAME);
-    end_line(page, APPLY_SAME);
+    putc('\n', page->to);
     while (body.len) {
         const char *newline = memchr(body.data, '\n', body.len);
         uint32_t len = newline ? (uint32_t)(newline - body.data) : body.len;

@@ -133,6 +133,13 @@ static int rewrite_args(struct arena *arena, const struct apply_request *request
     return 0;
 }
 
+static enum apply_mark body_mark(struct wire_str before, struct wire_str after)
+{
+    if (!before.len)
+        return APPLY_ADDED;
+    return apply_fields_same(before, after, false) ? APPLY_SAME : APPLY_CHANGED;
+}
+
 static int rewrite_body(struct arena *arena, struct wire_str body, struct apply_outcome *outcome)
 {
     struct apply_message *upstream = &outcome->upstream;
@@ -146,7 +153,7 @@ static int rewrite_body(struct arena *arena, struct wire_str body, struct apply_
             note(outcome, "an empty body is ignored: the old one stays");
         return 0;
     }
-    upstream->body_mark = upstream->body.data ? APPLY_CHANGED : APPLY_ADDED;
+    upstream->body_mark = body_mark(upstream->body, body);
     upstream->body = body;
     len = snprintf(number, sizeof(number), "%u", body.len);
     copy = arena_copy(arena, number, (size_t)len);
@@ -259,7 +266,7 @@ int apply_resp_reply(struct arena *arena, const struct apply_response *response,
     client->body = response->body;
     if (reply->body.len) {
         client->body = reply->body;
-        client->body_mark = response->body.len ? APPLY_CHANGED : APPLY_ADDED;
+        client->body_mark = body_mark(response->body, reply->body);
     } else if (reply->body.data) {
         note(outcome, "an empty body is ignored: the upstream's stays");
     }

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The commands of c-runner: `c-runner NAME ARGUMENT...`.
+ *
+ * A command is a file cmd_<name>.c with one function, and one line in COMMANDS. The
+ * function gets its own name as argv[0], answers --help itself, and gives the exit
+ * status: 0, 1 when it could not do its work, 2 when it was asked wrongly.
+ */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include <stdio.h>
+
+/* In the order of the help: name, function, summary. */
+#define COMMANDS(COMMAND)                                                                          \
+    COMMAND("run", cmd_run, "serve the gateway's calls with plugins")                              \
+    COMMAND("call", cmd_call, "make one call to a running runner and show what it changes")        \
+    COMMAND("version", cmd_version, "say which version this is; --long: all that a report needs") \
+    COMMAND("help", cmd_help, "say how a command is used")
+
+#define COMMANDS_DECLARE(name, function, summary) int function(int argc, char **argv);
+COMMANDS(COMMANDS_DECLARE)
+#undef COMMANDS_DECLARE
+
+struct command {
+    const char *name;
+    const char *summary;
+    int (*function)(int argc, char **argv);
+};
+
+/* NULL when there is none of the name. */
+const struct command *commands_find(const char *name);
+
+/* The first one for 0, NULL past the last. */
+const struct command *commands_at(size_t index);
+
+/* Says on stderr that there is no such command and which one is nearest. Gives 2. */
+int commands_unknown(const char *name);
+
+/* What `c-runner help` prints. */
+void commands_help(FILE *out);
+
+/* The whole program: runs the command that argv[1] names, and gives its exit status. */
+int commands_main(int argc, char **argv);
+
+#endif

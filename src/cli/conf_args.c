@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/conf_args.h"
+
+#include <errno.h>
+#include <string.h>
+
+int conf_args_plugin(struct conf_args *confs, const char *name)
+{
+    if (confs->count == CONF_ARGS_MAX)
+        return -E2BIG;
+    if (*name == '\0')
+        return -EINVAL;
+    confs->plugins[confs->count++] = (struct wire_pair){
+        .name = {.data = name, .len = (uint32_t)strlen(name)},
+        .value = {.data = "", .len = 0},
+    };
+    return 0;
+}
+
+int conf_args_conf(struct conf_args *confs, struct wire_str text)
+{
+    if (confs->count == 0)
+        return -EINVAL;
+    confs->plugins[confs->count - 1].value = text;
+    return 0;
+}
