@@ -105,6 +105,7 @@ const a6_module *a6_module_get(void)
 }
 
 /* Formats, cut to the size; gives the length. */
+A6_PRINTF(3, 0)
 static inline size_t a6_format_into(char *text, size_t size, const char *format, va_list args)
 {
     int len = vsnprintf(text, size, format, args);

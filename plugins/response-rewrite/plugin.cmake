@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+set(PLUGIN_LIBRARIES PkgConfig::JANSSON PkgConfig::PCRE2)
