@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "conf/store.h"
+#include "plugin/cells.h"
+#include "plugin/loader.h"
+#include "server/control.h"
+#include "server/supervisor.h"
+
+#define PROD_LOG "logs/runner.log"
+#define CELLS_MAX 65536u
+#define SAVE_EVERY_MS 1000
+/* The gateway kills a second after SIGTERM. */
+#define KILL_AFTER_MS 60u
+
+/* The gateway may use a token for as long as it says; a little longer is never wrong. */
+#define TTL_PER_SECOND_MS 1200u
+
+static int fail(const char *text)
+{
+    log_error("%s", text);
+    return 1;
+}
+
+static int open_log(const a6_runner_config *config)
+{
+    bool to_file = config->mode != A6_MODE_DEV && config->log_fd < 0 && !config->log_function;
+    enum log_level by_mode = config->mode == A6_MODE_DEV ? LOG_INFO : LOG_WARN;
+    struct log_config log = {
+        .level = config->log_level >= 0 ? (enum log_level)config->log_level : by_mode,
+        .file = config->log_file ? config->log_file
+                : to_file        ? PROD_LOG
+                                 : NULL,
+        .fd = config->log_fd >= 0 ? config->log_fd : STDOUT_FILENO,
+        .function = NULL,
+        .user = config->log_user,
+    };
+
+    if (config->log_function) {
+        /* a6_level and int are passed alike */
+        log.function = (log_function)(void (*)(void))config->log_function;
+    }
+    int error = log_open(&log);
+    if (error)
+        fprintf(stderr, "the log %s cannot be opened: %s\n", log.file ? log.file : "",
+                strerror(-error));
+    return error;
+}
+
+/* Thousands of connections are ordinary; a low limit is the shell's, not ours. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int make_shared_memory(struct supervisor *supervisor)
+{
+    const a6_runner_config *config = supervisor->config;
+    struct heritage *heritage = &supervisor->heritage;
+    struct conf_store_limits limits = {
+        .max_bytes = config->max_conf_bytes,
+        .max_count = config->max_confs,
+        .ttl_ms = (uint64_t)config->conf_expire_time * TTL_PER_SECOND_MS,
+    };
+    int error = conf_store_create(&heritage->store, &limits);
+
+    if (!error)
+        error = cells_create(&heritage->cells, CELLS_MAX);
+    if (!error)
+        error = scoreboard_create(&heritage->board);
+    if (error || !config->conf_file)
+        return error;
+    int loaded = conf_store_load(heritage->store, config->conf_file);
+    if (loaded && loaded != -ENOENT)
+        log_warn("the conf file %s is not used: %s; the gateway will prepare its confs anew",
+                 config->conf_file, strerror(-loaded));
+    return 0;
+}
+
+static void save_confs(struct supervisor *supervisor)
+{
+    const char *path = supervisor->config->conf_file;
+    struct conf_store_stats stats;
+
+    if (!path || !supervisor->heritage.store)
+        return;
+    conf_store_stats(supervisor->heritage.store, &stats);
+    if (stats.prepared == supervisor->saved_prepared)
+        return;
+    supervisor->saved_prepared = stats.prepared;
+    int error = conf_store_save(supervisor->heritage.store, path);
+    if (error)
+        log_error("the conf file %s cannot be written: %s", path, strerror(-error));
+}
+
+static int watch_signals(struct supervisor *supervisor)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    supervisor->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return supervisor->signal_fd < 0 ? -errno : 0;
+}
+
+static void read_signals(struct supervisor *supervisor)
+{
+    struct signalfd_siginfo info;
+
+    while (read(supervisor->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        switch (info.ssi_signo) {
+        case SIGTERM:
+        case SIGINT:
+            supervisor->stopping = true;
+            break;
+        case SIGUSR1:
+            if (log_reopen() < 0)
+                log_error("the log file cannot be opened anew");
+            supervisor_tell_workers(supervisor, CONTROL_REOPEN_LOG, 0);
+            break;
+        case SIGCHLD:
+            supervisor_reap(supervisor);
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+/* The first workers: any that cannot start is a mistake of the operator's, and the
+ * socket is not opened. */
+static int start_first_workers(struct supervisor *supervisor)
+{
+    for (unsigned i = 0; i < supervisor->worker_count; i++) {
+        int error = supervisor_start_worker(supervisor, i);
+        if (error) {
+            log_error("a worker cannot be started: %s", strerror(-error));
+            return error;
+        }
+    }
+    for (unsigned i = 0; i < supervisor->worker_count; i++) {
+        struct pollfd wait = {.fd = supervisor->workers[i].control_fd, .events = POLLIN};
+        int error = -EAGAIN;
+        while (error == -EAGAIN && poll(&wait, 1, -1) >= 0)
+            error = supervisor_hear_worker(supervisor, i);
+        if (error == -EPIPE)
+            log_error("a worker died while it was starting; a plugin's init crashes?");
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+static int start(struct supervisor *supervisor, char *error, size_t size)
+{
+    const a6_runner_config *config = supervisor->config;
+    struct stat input;
+
+    if (config->conf_expire_time == 0) {
+        snprintf(error, size, "APISIX_CONF_EXPIRE_TIME must be a number of seconds above 0");
+        return -EINVAL;
+    }
+    supervisor->watch_stdin = fstat(STDIN_FILENO, &input) == 0 && S_ISFIFO(input.st_mode);
+    raise_descriptor_limit();
+    /* A gateway that starts a runner is reloading when the path is taken: its next runner
+     * replaces the one before. */
+    int failed = listener_prepare(&supervisor->listener, config->listen_address,
+                                  config->takeover || supervisor->watch_stdin, error, size);
+    if (failed)
+        return failed;
+    supervisor->heritage.listen_fd = supervisor->listener.fd;
+    failed = make_shared_memory(supervisor);
+    if (!failed)
+        failed = watch_signals(supervisor);
+    if (failed) {
+        snprintf(error, size, "the runner cannot start: %s", strerror(-failed));
+        return failed;
+    }
+    failed = start_first_workers(supervisor);
+    if (failed)
+        return failed; /* said */
+    failed = listener_publish(&supervisor->listener, config->socket_mode, error, size);
+    if (failed)
+        return failed;
+    supervisor->published = true;
+    supervisor_tell_workers(supervisor, CONTROL_SERVE, 0);
+    log_info("listening on %s (mode %04o), %u worker%s", supervisor->listener.path,
+             config->socket_mode, supervisor->worker_count,
+             supervisor->worker_count == 1 ? "" : "s");
+    return 0;
+}
+
+/* Starts what is due; milliseconds until the next is, or -1. */
+static int start_due_workers(struct supervisor *supervisor)
+{
+    uint64_t now = clock_ms();
+    int wait = -1;
+
+    for (unsigned i = 0; i < supervisor->worker_count; i++) {
+        struct supervisor_worker *worker = &supervisor->workers[i];
+        if (worker->pid)
+            continue;
+        if (worker->start_at_ms > now) {
+            int left = (int)(worker->start_at_ms - now);
+            wait = wait < 0 || left < wait ? left : wait;
+            continue;
+        }
+        int error = supervisor_start_worker(supervisor, i);
+        if (!error)
+            continue;
+        log_error("a worker cannot be started: %s", strerror(-error));
+        worker->start_at_ms = now + 1000;
+        wait = wait < 0 || wait > 1000 ? 1000 : wait;
+    }
+    return wait;
+}
+
+static int wait_time(struct supervisor *supervisor, int workers_ms)
+{
+    const a6_runner_config *config = supervisor->config;
+    uint64_t ttl = (uint64_t)config->conf_expire_time * TTL_PER_SECOND_MS;
+    uint64_t expire = conf_store_expire(supervisor->heritage.store, clock_ms());
+    uint64_t wait = expire ? expire : ttl;
+
+    if (workers_ms >= 0 && (uint64_t)workers_ms < wait)
+        wait = (uint64_t)workers_ms;
+    if (config->conf_file && wait > SAVE_EVERY_MS)
+        wait = SAVE_EVERY_MS;
+    return wait > 3600000 ? 3600000 : (int)wait;
+}
+
+/* The gateway's end of stdin is closed when it dies, however it dies. */
+static bool stdin_ended(void)
+{
+    char ignored[256];
+    ssize_t got = read(STDIN_FILENO, ignored, sizeof(ignored));
+
+    return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+static void supervise(struct supervisor *supervisor)
+{
+    while (!supervisor->stopping) {
+        struct pollfd fds[2 + SCOREBOARD_WORKERS];
+        unsigned place[2 + SCOREBOARD_WORKERS];
+        nfds_t count = 2;
+        int wait = start_due_workers(supervisor);
+
+        fds[0] = (struct pollfd){.fd = supervisor->signal_fd, .events = POLLIN};
+        fds[1] =
+            (struct pollfd){.fd = supervisor->watch_stdin ? STDIN_FILENO : -1, .events = POLLIN};
+        for (unsigned i = 0; i < supervisor->worker_count; i++) {
+            if (!supervisor->workers[i].pid)
+                continue;
+            place[count] = i;
+            fds[count++] =
+                (struct pollfd){.fd = supervisor->workers[i].control_fd, .events = POLLIN};
+        }
+        if (poll(fds, count, wait_time(supervisor, wait)) < 0)
+            continue;
+        for (nfds_t i = 2; i < count; i++) {
+            if (fds[i].revents & POLLIN)
+                (void)supervisor_hear_worker(supervisor, place[i]);
+        }
+        if (fds[0].revents)
+            read_signals(supervisor);
+        else
+            supervisor_reap(supervisor); /* a worker's end may be seen before its signal */
+        if (fds[1].revents && stdin_ended()) {
+            log_info("stdin has ended: the gateway that started this runner is gone");
+            supervisor->stopping = true;
+        }
+        save_confs(supervisor);
+    }
+}
+
+static void stop(struct supervisor *supervisor)
+{
+    uint64_t kill_at = clock_ms() + supervisor->config->drain_ms + KILL_AFTER_MS;
+
+    supervisor->stopping = true;
+    /* First the name: who connects from now on reaches the next runner, or nobody. */
+    listener_withdraw(&supervisor->listener);
+    supervisor_tell_workers(supervisor, CONTROL_DRAIN, supervisor->config->drain_ms);
+    while (supervisor_living_workers(supervisor)) {
+        struct pollfd wait = {.fd = supervisor->signal_fd, .events = POLLIN};
+        uint64_t now = clock_ms();
+        if (now >= kill_at) {
+            for (unsigned i = 0; i < supervisor->worker_count; i++) {
+                if (supervisor->workers[i].pid)
+                    kill(supervisor->workers[i].pid, SIGKILL);
+            }
+            kill_at = UINT64_MAX; /* they will be gone */
+        }
+        (void)poll(&wait, 1, kill_at == UINT64_MAX ? 20 : (int)(kill_at - now));
+        read_signals(supervisor);
+        supervisor_reap(supervisor);
+    }
+}
+
+int a6_runner_run(const a6_runner_config *config)
+{
+    static struct supervisor supervisor; /* large, and there is one a process */
+    char error[LOADER_ERROR_SIZE] = "";
+    int status = 0;
+
+    supervisor = (struct supervisor){.config = config, .signal_fd = -1};
+    supervisor.listener.fd = -1;
+    supervisor.heritage.config = config;
+    supervisor.worker_count = config->workers < 1                    ? 1
+                              : config->workers > SCOREBOARD_WORKERS ? SCOREBOARD_WORKERS
+                                                                     : config->workers;
+    if (open_log(config) < 0)
+        return 1;
+    if (start(&supervisor, error, sizeof(error)) == 0) {
+        supervise(&supervisor);
+        log_info("stopping");
+    } else {
+        status = *error ? fail(error) : 1;
+    }
+    stop(&supervisor);
+    save_confs(&supervisor);
+    listener_close(&supervisor.listener);
+    if (supervisor.signal_fd >= 0)
+        close(supervisor.signal_fd);
+    if (supervisor.heritage.store)
+        conf_store_close(supervisor.heritage.store);
+    if (supervisor.heritage.cells)
+        cells_close(supervisor.heritage.cells);
+    scoreboard_close(supervisor.heritage.board);
+    log_close();
+    return status;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A worker process: what its threads share, and how they divide the work.
+ *
+ * Event loops own connections. A loop is driven by one thread at a time, and any
+ * thread of the crew can drive it:
+ *
+ *   - A call runs on the loop's own thread, start to end, when nothing in it waits.
+ *   - A filter that declared itself blocking runs on another thread of the crew.
+ *   - A filter that asks the gateway in the middle of its run, undeclared, gives the
+ *     loop away to another thread first and then waits on its own.
+ *   - A filter that turns out to block has its loop taken away by the watch thread and
+ *     given to another one; it goes on undisturbed and answers when it is done.
+ *
+ * A filter therefore runs on one thread from its first line to its last, and what is
+ * thread-local (errno) is its own.
+ */
+#ifndef SERVER_WORKER_H
+#define SERVER_WORKER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "plugin/call.h"
+#include "plugin/registry.h"
+#include "server/heritage.h"
+#include "server/worker_confs.h"
+#include "server/worker_crew.h"
+
+#define WORKER_LOOPS_MAX 64
+
+struct loop;
+
+struct worker {
+    const struct heritage *heritage;
+    unsigned number; /* its place on the scoreboard */
+    int control_fd;  /* to the supervisor */
+    struct registry registry;
+    struct confs confs;
+    struct crew crew;
+    struct call_limits limits;
+    struct call_surroundings surroundings;
+    struct loop *loops[WORKER_LOOPS_MAX];
+    unsigned loop_count;
+
+    _Atomic bool draining;     /* SIGTERM: end when nothing is under way */
+    _Atomic bool handing_over; /* a newer worker takes the connections */
+    _Atomic uint32_t connections;
+    _Atomic uint32_t under_way; /* calls that a loop has not answered in one go */
+    _Atomic uint64_t answered;  /* rough: loops add to it now and then */
+
+    /* the watch thread sleeps while nothing happens; see worker_watch.c */
+    _Atomic uint32_t watch_asleep;
+};
+
+/*
+ * The whole life of a worker, from after the fork to its exit status. Closes what of
+ * the supervisor's it must not keep before it is called.
+ */
+int worker_main(const struct heritage *heritage, unsigned number, int control_fd);
+
+#endif

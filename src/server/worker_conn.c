@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/worker_conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "conf/store.h"
+#include "server/worker_exchange.h"
+#include "server/worker_loop.h"
+
+/* Half a frame, or a reply that nobody reads, is waited for so long. */
+#define STALL_MS 60000u
+/* Replies to pipelined calls are collected up to here, then sent. */
+#define COLLECT_MAX ((size_t)65536)
+
+int conn_adopt(struct loop *loop, struct conn *conn)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = conn};
+
+    conn->loop = loop;
+    if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, conn->fd, &event) < 0) {
+        int error = -errno;
+        close(conn->fd);
+        free(conn);
+        atomic_fetch_sub(&loop->worker->connections, 1);
+        return error;
+    }
+    conn->next = loop->conns;
+    if (conn->next)
+        conn->next->previous = conn;
+    loop->conns = conn;
+    atomic_fetch_add_explicit(&loop->conn_count, 1, memory_order_relaxed);
+    return 0;
+}
+
+int conn_open(struct loop *loop, int fd)
+{
+    struct conn *conn = calloc(1, sizeof(*conn));
+
+    if (!conn) {
+        close(fd);
+        return -ENOMEM;
+    }
+    conn->fd = fd;
+    atomic_fetch_add(&loop->worker->connections, 1);
+    return conn_adopt(loop, conn);
+}
+
+void conn_close(struct conn *conn)
+{
+    struct loop *loop = conn->loop;
+    struct exchange *exchange = conn->exchange;
+
+    if (exchange) {
+        timers_cancel(&loop->timers, &exchange->timer);
+        exchange->conn = NULL;
+        if (!exchange_is_held_elsewhere(exchange))
+            exchange_discard(exchange);
+    }
+    if (conn->previous)
+        conn->previous->next = conn->next;
+    else
+        loop->conns = conn->next;
+    if (conn->next)
+        conn->next->previous = conn->previous;
+    loop_forget_events(loop, conn);
+    close(conn->fd);
+    free(conn);
+    atomic_fetch_sub_explicit(&loop->conn_count, 1, memory_order_relaxed);
+    atomic_fetch_sub(&loop->worker->connections, 1);
+}
+
+static enum conn_outcome gone(struct conn *conn)
+{
+    conn_close(conn);
+    return CONN_GONE;
+}
+
+static void watch_write(struct conn *conn, bool want)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET | (want ? EPOLLOUT : 0u),
+                                .data.ptr = conn};
+
+    if (conn->want_write == want)
+        return;
+    conn->want_write = want;
+    (void)epoll_ctl(conn->loop->epoll_fd, EPOLL_CTL_MOD, conn->fd, &event);
+}
+
+static bool is_busy(const struct exchange *exchange)
+{
+    return exchange->place != EXCHANGE_READING && exchange->place != EXCHANGE_ASKING;
+}
+
+/* Refuses a frame; the stream stays in step. */
+static enum conn_outcome refuse(struct conn *conn, size_t frame_size)
+{
+    struct exchange *exchange = conn->exchange;
+
+    exchange->in.start += frame_size;
+    return exchange_error(exchange, MESSAGE_BAD_REQUEST) < 0 ? gone(conn) : CONN_STAYS;
+}
+
+static enum conn_outcome prepare_conf(struct conn *conn, const struct frame *frame)
+{
+    struct exchange *exchange = conn->exchange;
+    struct message_prepare_conf message;
+    uint32_t token;
+    int error = message_read_prepare_conf(frame->payload, frame->size, &message);
+
+    if (error)
+        return refuse(conn, FRAME_HEADER_SIZE + frame->size);
+    error = conf_store_prepare(conn->loop->worker->heritage->store, &message, loop_now(), &token);
+    exchange->in.start += FRAME_HEADER_SIZE + frame->size;
+    if (error) {
+        log_error("a conf of %u bytes cannot be kept: %s (see --max-conf-bytes)", frame->size,
+                  strerror(-error));
+        error = exchange_error(exchange, MESSAGE_SERVICE_UNAVAILABLE);
+    } else {
+        error = message_write_prepare_conf_reply(&exchange->out, token);
+    }
+    return error ? gone(conn) : CONN_STAYS;
+}
+
+static enum conn_outcome first_frame(struct conn *conn, const struct frame *frame)
+{
+    switch (frame->type) {
+    case FRAME_PREPARE_CONF:
+        return prepare_conf(conn, frame);
+    case FRAME_HTTP_REQ_CALL:
+    case FRAME_HTTP_RESP_CALL:
+        conn->exchange->frame_size = FRAME_HEADER_SIZE + frame->size;
+        return conn_call(conn, frame->type, frame->payload, frame->size);
+    default:
+        log_debug("a frame of type %u, which no gateway sends first, is refused", frame->type);
+        return refuse(conn, FRAME_HEADER_SIZE + frame->size);
+    }
+}
+
+/* Handles every whole frame that there is, as long as none has to wait. */
+static enum conn_outcome handle_frames(struct conn *conn)
+{
+    for (;;) {
+        struct exchange *exchange = conn->exchange;
+        enum conn_outcome outcome;
+        struct frame frame;
+
+        if (is_busy(exchange))
+            return CONN_STAYS;
+        if (exchange->place == EXCHANGE_ASKING) {
+            int missing = exchange_find_answer(exchange, &frame);
+            if (missing)
+                return missing < 0 ? gone(conn) : CONN_STAYS;
+            outcome = conn_answer(conn, &frame);
+            if (outcome != CONN_STAYS)
+                return outcome;
+            continue;
+        }
+        if (exchange->out.len > COLLECT_MAX || conn->closing ||
+            frame_parse(exchange->in.data + exchange->in.start,
+                        exchange->in.len - exchange->in.start, &frame) != 0)
+            return CONN_STAYS;
+        outcome = first_frame(conn, &frame);
+        if (outcome != CONN_STAYS)
+            return outcome;
+    }
+}
+
+/* One read. 0: bytes came; -EAGAIN: nothing more for now; other -errno: broken. */
+static int receive(struct conn *conn)
+{
+    struct input *in = &conn->exchange->in;
+    ssize_t got;
+
+    if (in->start == in->len)
+        in->start = in->len = 0;
+    if (in->len == in->capacity) {
+        int error = input_reserve(in, 1);
+        if (error)
+            return error;
+    }
+    do
+        got = recv(conn->fd, in->data + in->len, in->capacity - in->len, 0);
+    while (got < 0 && errno == EINTR);
+    if (got < 0) {
+        conn->readable = false;
+        return -errno;
+    }
+    if (got == 0) {
+        conn->readable = false;
+        conn->ended = true;
+        return -EAGAIN;
+    }
+    /* Less than there was room for: the socket is empty, and more would be a new event. */
+    if ((size_t)got < in->capacity - in->len && !conn->hangup)
+        conn->readable = false;
+    in->len += (size_t)got;
+    return 0;
+}
+
+/* After frames were handled: sends, and decides what the connection waits for. */
+static enum conn_outcome settle(struct conn *conn)
+{
+    struct exchange *exchange = conn->exchange;
+    struct loop *loop = conn->loop;
+
+    if (exchange_is_idle(exchange) && !conn->ended && !conn->closing) {
+        if (exchange->timer.place)
+            timers_cancel(&loop->timers, &exchange->timer);
+        conn->exchange = NULL;
+        loop_return(loop, exchange);
+        return CONN_STAYS;
+    }
+    if (conn->ended && exchange->place == EXCHANGE_ASKING)
+        return gone(conn);
+    if (is_busy(exchange) || exchange->place == EXCHANGE_ASKING)
+        return CONN_STAYS;
+    if (exchange->out.len == 0 && (conn->ended || conn->closing))
+        return gone(conn);
+    /* Counted anew with every byte that comes or goes. */
+    (void)timers_set(&loop->timers, &exchange->timer, loop->now_ms + STALL_MS);
+    return CONN_STAYS;
+}
+
+int conn_flush(struct conn *conn)
+{
+    struct exchange *exchange = conn->exchange;
+
+    if (!exchange->out.len)
+        return 0;
+    int error = exchange_send(exchange, conn->fd);
+    if (error == -EAGAIN)
+        watch_write(conn, true);
+    else if (!error && conn->want_write)
+        watch_write(conn, false);
+    return error;
+}
+
+enum conn_outcome conn_go_on(struct conn *conn)
+{
+    if (!conn->exchange && !loop_borrow(conn->loop, conn))
+        return gone(conn);
+    for (;;) {
+        enum conn_outcome outcome = handle_frames(conn);
+        if (outcome != CONN_STAYS)
+            return outcome;
+        if (conn->exchange->away)
+            return CONN_STAYS; /* its thread sends */
+        int error = conn_flush(conn);
+        if (error && error != -EAGAIN)
+            return gone(conn);
+        struct exchange *exchange = conn->exchange;
+        if (error || conn->closing || is_busy(exchange))
+            break;
+        if (!conn->readable || conn->ended) {
+            /* Calls that were left for later because much was to be sent. */
+            struct frame frame;
+            if (exchange->place == EXCHANGE_READING &&
+                frame_parse(exchange->in.data + exchange->in.start,
+                            exchange->in.len - exchange->in.start, &frame) == 0)
+                continue;
+            break;
+        }
+        error = receive(conn);
+        if (error && error != -EAGAIN)
+            return gone(conn);
+    }
+    return settle(conn);
+}
+
+enum conn_outcome conn_event(struct conn *conn, uint32_t events)
+{
+    conn->readable = true;
+    if (events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP))
+        conn->hangup = true;
+    if (conn->exchange && is_busy(conn->exchange)) {
+        if (!(events & EPOLLOUT) || conn->exchange->away)
+            return CONN_STAYS;
+        int error = conn_flush(conn);
+        return error && error != -EAGAIN ? gone(conn) : CONN_STAYS;
+    }
+    return conn_go_on(conn);
+}
+
+/* ---- time ---- */
+
+/* Takes the connection from an exchange that goes on without it, says that the call has
+ * failed, and closes. */
+static enum conn_outcome sever(struct exchange *exchange)
+{
+    struct conn *conn = exchange->conn;
+
+    exchange->conn = NULL;
+    conn->exchange = NULL;
+    conn->closing = true;
+    if (!loop_borrow(conn->loop, conn) ||
+        exchange_error(conn->exchange, MESSAGE_SERVICE_UNAVAILABLE) < 0)
+        return gone(conn);
+    return conn_go_on(conn);
+}
+
+static enum conn_outcome late(struct exchange *exchange, uint64_t now_ms)
+{
+    uint32_t free_grip = GRIP_FREE;
+
+    if (exchange->away &&
+        !atomic_compare_exchange_strong(&exchange->grip, &free_grip, GRIP_SEVERED)) {
+        /* It is about to answer. */
+        (void)timers_set(&exchange->loop->timers, &exchange->timer, now_ms + 100);
+        return CONN_STAYS;
+    }
+    log_error("call %u got no decision within its deadline and is answered with "
+              "SERVICE_UNAVAILABLE; conf %s",
+              exchange->call.id, exchange->lent ? exchange->lent->key : "being parsed");
+    return sever(exchange);
+}
+
+enum conn_outcome conn_timeout(struct exchange *exchange, uint64_t now_ms)
+{
+    struct conn *conn = exchange->conn;
+
+    switch (exchange->place) {
+    case EXCHANGE_READING:
+        log_warn("a connection is closed: %s for %u s",
+                 exchange->out.len ? "its peer has not read an answer"
+                                   : "half a frame came and nothing more",
+                 STALL_MS / 1000);
+        return gone(conn);
+    case EXCHANGE_ASKING:
+        log_warn("call %u: the gateway did not answer a question in time; its connection is "
+                 "closed",
+                 exchange->call.id);
+        return gone(conn);
+    case EXCHANGE_PARKED:
+        if (exchange->call.delay_ms) {
+            enum conn_outcome outcome = conn_run(conn);
+            return outcome == CONN_STAYS ? conn_go_on(conn) : outcome;
+        }
+        if (!call_abandon(&exchange->call))
+            return CONN_STAYS;
+        return late(exchange, now_ms);
+    case EXCHANGE_RUNNING:
+    case EXCHANGE_PARSING:
+        return late(exchange, now_ms);
+    }
+    return CONN_STAYS;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/worker_crew.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "server/scoreboard.h"
+#include "server/worker.h"
+#include "server/worker_crash.h"
+#include "server/worker_exchange.h"
+#include "server/worker_loop.h"
+
+#define IDLE_SECONDS 10
+
+_Thread_local struct crew_thread *crew_self;
+
+int crew_init(struct crew *crew, struct worker *worker, uint32_t max)
+{
+    crew->worker = worker;
+    crew->max = max;
+    crew->queue_end = &crew->queue;
+    int error = pthread_mutex_init(&crew->lock, NULL);
+    return error ? -error : -pthread_cond_init(&crew->changed, NULL);
+}
+
+static void take_slot(struct crew *crew, struct crew_thread *thread)
+{
+    struct scoreboard_worker *board = &crew->worker->heritage->board->workers[crew->worker->number];
+
+    thread->slot_number = -1;
+    thread->slot = NULL;
+    for (unsigned i = 0; i < SCOREBOARD_THREADS; i++) {
+        if (crew->slots[i / 8] & 1u << i % 8)
+            continue;
+        crew->slots[i / 8] |= (uint8_t)(1u << i % 8);
+        thread->slot_number = (int)i;
+        thread->slot = &board->threads[i];
+        thread->slot->used = 1;
+        return;
+    }
+}
+
+static void leave_slot(struct crew *crew, struct crew_thread *thread)
+{
+    if (thread->slot_number >= 0)
+        crew->slots[thread->slot_number / 8] &= (uint8_t) ~(1u << thread->slot_number % 8);
+}
+
+/* Waits for work. False: none came for long, or the worker ends. */
+static bool wait_for_work(struct crew *crew, struct crew_thread *self)
+{
+    struct timespec until;
+
+    if (crew->queue) {
+        self->exchange = crew->queue;
+        crew->queue = exchange_unqueue(crew->queue);
+        if (!crew->queue)
+            crew->queue_end = &crew->queue;
+        return true;
+    }
+    self->next = crew->idle;
+    crew->idle = self;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += IDLE_SECONDS;
+    while (!self->loop && !self->exchange && !crew->stopping) {
+        if (pthread_cond_clockwait(&self->wake, &crew->lock, CLOCK_MONOTONIC, &until) == ETIMEDOUT)
+            break;
+    }
+    if (self->loop || self->exchange)
+        return true;
+    struct crew_thread **link = &crew->idle;
+    while (*link != self)
+        link = &(*link)->next;
+    *link = self->next;
+    return false;
+}
+
+static void *crew_main(void *argument)
+{
+    struct crew_thread *self = argument;
+    struct crew *crew = &self->worker->crew;
+
+    crew_self = self;
+    self->signal_stack = crash_stack_enter();
+    pthread_mutex_lock(&crew->lock);
+    while (self->loop || self->exchange || wait_for_work(crew, self)) {
+        pthread_mutex_unlock(&crew->lock);
+        if (self->loop)
+            loop_drive(self->loop);
+        else
+            exchange_run_apart(self->exchange);
+        pthread_mutex_lock(&crew->lock);
+        self->loop = NULL;
+        self->exchange = NULL;
+    }
+    leave_slot(crew, self);
+    crew->count--;
+    crash_stack_leave(self->signal_stack);
+    pthread_cond_destroy(&self->wake);
+    free(self);
+    pthread_cond_broadcast(&crew->changed);
+    pthread_mutex_unlock(&crew->lock);
+    return NULL;
+}
+
+/* Under the lock. */
+static int hire(struct crew *crew, struct loop *loop, struct exchange *exchange)
+{
+    struct crew_thread *thread = calloc(1, sizeof(*thread));
+    pthread_t id;
+
+    if (!thread)
+        return -ENOMEM;
+    thread->worker = crew->worker;
+    thread->loop = loop;
+    thread->exchange = exchange;
+    pthread_cond_init(&thread->wake, NULL);
+    take_slot(crew, thread);
+    crew->count++;
+    int error = pthread_create(&id, NULL, crew_main, thread);
+    if (error) {
+        crew->count--;
+        leave_slot(crew, thread);
+        pthread_cond_destroy(&thread->wake);
+        free(thread);
+        return -error;
+    }
+    pthread_detach(id);
+    return 0;
+}
+
+/* Under the lock: gives the work to one who waits. */
+static bool give(struct crew *crew, struct loop *loop, struct exchange *exchange)
+{
+    struct crew_thread *thread = crew->idle;
+
+    if (!thread)
+        return false;
+    crew->idle = thread->next;
+    thread->loop = loop;
+    thread->exchange = exchange;
+    pthread_cond_signal(&thread->wake);
+    return true;
+}
+
+int crew_drive(struct crew *crew, struct loop *loop)
+{
+    int error = 0;
+
+    pthread_mutex_lock(&crew->lock);
+    if (!give(crew, loop, NULL))
+        error = hire(crew, loop, NULL);
+    pthread_mutex_unlock(&crew->lock);
+    return error;
+}
+
+void crew_run(struct crew *crew, struct exchange *exchange)
+{
+    bool told = false;
+
+    pthread_mutex_lock(&crew->lock);
+    if (!give(crew, NULL, exchange) &&
+        (crew->count >= crew->max || hire(crew, NULL, exchange) < 0)) {
+        told = !crew->queue;
+        exchange_queue(exchange, &crew->queue_end);
+    }
+    pthread_mutex_unlock(&crew->lock);
+    if (told)
+        log_warn("all %u threads are inside plugins that block; further such calls wait for one "
+                 "(see --pool-threads)",
+                 crew->count);
+}
+
+bool crew_stop(struct crew *crew, uint64_t until_ms)
+{
+    struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
+                             .tv_nsec = (long)(until_ms % 1000) * 1000000};
+    bool gone;
+
+    pthread_mutex_lock(&crew->lock);
+    crew->stopping = true;
+    for (struct crew_thread *thread = crew->idle; thread; thread = thread->next)
+        pthread_cond_signal(&thread->wake);
+    while (crew->count) {
+        if (pthread_cond_clockwait(&crew->changed, &crew->lock, CLOCK_MONOTONIC, &until) ==
+            ETIMEDOUT)
+            break;
+    }
+    gone = crew->count == 0;
+    pthread_mutex_unlock(&crew->lock);
+    return gone;
+}

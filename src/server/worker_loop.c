@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/worker_loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "server/worker_accept.h"
+#include "server/worker_conn.h"
+#include "server/worker_exchange.h"
+#include "server/worker_watch.h"
+
+/* So many spare exchanges are kept warm; the rest of a burst is given back. */
+#define SPARE_MAX 64
+/* Marks what is not a connection in the epoll set. */
+#define EVENT_WAKE ((void *)1)
+#define EVENT_ACCEPT ((void *)2)
+
+static int watch(struct loop *loop, int fd, uint32_t events, void *mark)
+{
+    struct epoll_event event = {.events = events, .data.ptr = mark};
+
+    return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+int loop_create(struct loop **created, struct worker *worker, unsigned number)
+{
+    struct loop *loop = calloc(1, sizeof(*loop));
+    int error = -ENOMEM;
+
+    if (!loop)
+        return error;
+    loop->worker = worker;
+    loop->number = number;
+    loop->wake_fd = -1;
+    pthread_mutex_init(&loop->inbox_lock, NULL);
+    loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    error = -errno;
+    if (loop->epoll_fd < 0)
+        goto fail;
+    loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    error = -errno;
+    if (loop->wake_fd < 0)
+        goto fail;
+    error = watch(loop, loop->wake_fd, EPOLLIN | EPOLLET, EVENT_WAKE);
+    if (error)
+        goto fail;
+    *created = loop;
+    return 0;
+
+fail:
+    loop_free(loop);
+    return error;
+}
+
+static void forget(struct loop *loop)
+{
+    for (unsigned i = 0; i < LOOP_REMEMBERED; i++) {
+        if (loop->remembered[i])
+            chain_drop(loop->remembered[i]);
+        loop->remembered[i] = NULL;
+    }
+}
+
+void loop_free(struct loop *loop)
+{
+    if (!loop)
+        return;
+    while (loop->conns)
+        conn_close(loop->conns);
+    while (loop->inbox_conns) {
+        struct conn *conn = loop->inbox_conns;
+        loop->inbox_conns = conn->next;
+        close(conn->fd);
+        free(conn);
+    }
+    while (loop->spare) {
+        struct exchange *exchange = loop->spare;
+        loop->spare = exchange->next;
+        exchange_free(exchange);
+    }
+    forget(loop);
+    timers_free(&loop->timers);
+    if (loop->epoll_fd >= 0)
+        close(loop->epoll_fd);
+    if (loop->wake_fd >= 0)
+        close(loop->wake_fd);
+    pthread_mutex_destroy(&loop->inbox_lock);
+    free(loop);
+}
+
+/* ---- from other threads ---- */
+
+void loop_wake(struct loop *loop)
+{
+    const uint64_t one = 1;
+    ssize_t ignored = write(loop->wake_fd, &one, sizeof(one)); /* full means woken already */
+
+    (void)ignored;
+}
+
+void loop_post(struct loop *loop, struct exchange *exchange, enum exchange_news news)
+{
+    pthread_mutex_lock(&loop->inbox_lock);
+    bool empty = !loop->inbox;
+    if (!exchange->news) {
+        exchange->news_next = loop->inbox;
+        loop->inbox = exchange;
+    }
+    exchange->news |= news;
+    pthread_mutex_unlock(&loop->inbox_lock);
+    if (empty)
+        loop_wake(loop);
+}
+
+void loop_post_conn(struct loop *loop, struct conn *conn)
+{
+    pthread_mutex_lock(&loop->inbox_lock);
+    conn->next = loop->inbox_conns;
+    loop->inbox_conns = conn;
+    pthread_mutex_unlock(&loop->inbox_lock);
+    loop_wake(loop);
+}
+
+void loop_post_accept(struct loop *loop)
+{
+    pthread_mutex_lock(&loop->inbox_lock);
+    loop->inbox_accept = true;
+    pthread_mutex_unlock(&loop->inbox_lock);
+    loop_wake(loop);
+}
+
+/* ---- what the loop lends ---- */
+
+struct exchange *loop_borrow(struct loop *loop, struct conn *conn)
+{
+    struct exchange *exchange = loop->spare;
+
+    if (exchange) {
+        loop->spare = exchange->next;
+        loop->spare_count--;
+    } else {
+        exchange = exchange_new(loop);
+        if (!exchange)
+            return NULL;
+    }
+    exchange->conn = conn;
+    conn->exchange = exchange;
+    return exchange;
+}
+
+void loop_return(struct loop *loop, struct exchange *exchange)
+{
+    exchange->conn = NULL;
+    if (loop->spare_count >= SPARE_MAX || exchange->in.capacity > INPUT_KEEP) {
+        exchange_free(exchange);
+        return;
+    }
+    exchange->next = loop->spare;
+    loop->spare = exchange;
+    loop->spare_count++;
+}
+
+struct chain *loop_recall(struct loop *loop, uint32_t token, uint64_t now_ms)
+{
+    uint32_t generation =
+        atomic_load_explicit(&loop->worker->confs.generation, memory_order_acquire);
+
+    if (generation != loop->remembered_generation) {
+        forget(loop);
+        loop->remembered_generation = generation;
+    }
+    struct chain *chain = loop->remembered[token & (LOOP_REMEMBERED - 1)];
+    if (!chain || chain->token != token ||
+        __atomic_load_n(&chain->expires_ms, __ATOMIC_RELAXED) <= now_ms)
+        return NULL;
+    return chain;
+}
+
+void loop_remember_take(struct loop *loop, struct chain *chain)
+{
+    struct chain **place = &loop->remembered[chain->token & (LOOP_REMEMBERED - 1)];
+    struct chain *old = *place;
+
+    *place = chain;
+    if (old)
+        chain_drop(old);
+    if (!loop->expire_timer.place)
+        (void)timers_set(&loop->timers, &loop->expire_timer, chain->expires_ms + 1000);
+}
+
+/* ---- driving ---- */
+
+/* What the last driver is still busy with belongs to its own thread until it is back. */
+static void take_over(struct loop *loop)
+{
+    struct exchange *exchange = loop->taken;
+
+    if (!exchange)
+        return;
+    loop->taken = NULL;
+    exchange->away = true;
+    if (loop->taken_chain) {
+        if (exchange->lent)
+            chain_drop(loop->taken_chain);
+        else
+            exchange->lent = loop->taken_chain;
+    }
+    loop->taken_chain = NULL;
+    (void)timers_set(&loop->timers, &exchange->timer, exchange->deadline_ms);
+}
+
+/* False: the loop was lost on the way. What was not handled is put back. */
+static bool read_inbox(struct loop *loop)
+{
+    struct exchange *inbox;
+    struct conn *conns;
+    bool accept;
+    uint64_t drain;
+    ssize_t ignored = read(loop->wake_fd, &drain, sizeof(drain));
+
+    (void)ignored;
+    pthread_mutex_lock(&loop->inbox_lock);
+    conns = loop->inbox_conns;
+    loop->inbox_conns = NULL;
+    accept = loop->inbox_accept;
+    loop->inbox_accept = false;
+    pthread_mutex_unlock(&loop->inbox_lock);
+
+    while (conns) {
+        struct conn *next = conns->next;
+        (void)conn_adopt(loop, conns);
+        conns = next;
+    }
+    if (accept)
+        accept_start(loop);
+    for (;;) {
+        uint32_t news = 0;
+        pthread_mutex_lock(&loop->inbox_lock);
+        inbox = loop->inbox;
+        if (inbox) {
+            loop->inbox = inbox->news_next;
+            news = inbox->news;
+            inbox->news = 0;
+        }
+        pthread_mutex_unlock(&loop->inbox_lock);
+        if (!inbox)
+            return true;
+        if (conn_news(inbox, news) == CONN_LOOP_LOST)
+            return false;
+    }
+}
+
+static bool run_timers(struct loop *loop)
+{
+    uint64_t now = clock_ms();
+    struct timer *timer;
+
+    while ((timer = timers_due(&loop->timers, now))) {
+        if (timer == &loop->accept_timer) {
+            accept_start(loop);
+        } else if (timer == &loop->expire_timer) {
+            uint64_t wait = confs_expire(&loop->worker->confs, now);
+            if (wait)
+                (void)timers_set(&loop->timers, &loop->expire_timer, now + wait + 1000);
+        } else {
+            struct exchange *exchange =
+                (struct exchange *)((char *)timer - offsetof(struct exchange, timer));
+            if (conn_timeout(exchange, now) == CONN_LOOP_LOST)
+                return false;
+        }
+    }
+    return true;
+}
+
+/* A connection that was closed must not be found in the events that are left. */
+void loop_forget_events(struct loop *loop, const void *mark)
+{
+    for (int i = loop->event_at; i < loop->event_count; i++) {
+        if (loop->events[i].data.ptr == mark)
+            loop->events[i].data.ptr = NULL;
+    }
+}
+
+static bool run_events(struct loop *loop)
+{
+    while (loop->event_at < loop->event_count) {
+        struct epoll_event *event = &loop->events[loop->event_at++];
+        void *mark = event->data.ptr;
+
+        if (mark == EVENT_WAKE) {
+            if (!read_inbox(loop))
+                return false;
+        } else if (mark == EVENT_ACCEPT) {
+            (void)accept_some(loop);
+        } else if (mark && conn_event(mark, event->events) == CONN_LOOP_LOST) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int loop_watch_accept(struct loop *loop, bool on)
+{
+    int fd = loop->worker->heritage->listen_fd;
+
+    if (!on)
+        return epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, fd, NULL) < 0 ? -errno : 0;
+    return watch(loop, fd, EPOLLIN | EPOLLEXCLUSIVE, EVENT_ACCEPT);
+}
+
+/* Counts what is under way, for the one who waits for the end. */
+static void report_drain(struct loop *loop)
+{
+    uint32_t busy = 0;
+
+    if (loop->accepting) {
+        while (accept_some(loop))
+            ; /* who has connected already is served */
+        accept_stop(loop);
+    }
+    for (struct conn *conn = loop->conns; conn; conn = conn->next)
+        busy += conn->exchange != NULL;
+    atomic_store(&loop->busy, busy);
+}
+
+void loop_drive(struct loop *loop)
+{
+    struct worker *worker = loop->worker;
+
+    take_over(loop);
+    while (!atomic_load_explicit(&loop->stop, memory_order_relaxed)) {
+        if (!run_events(loop))
+            return;
+        if (loop->timers.count && !run_timers(loop))
+            return;
+        if (atomic_load_explicit(&worker->draining, memory_order_relaxed))
+            report_drain(loop);
+        int wait = loop->timers.count ? timers_wait(&loop->timers, clock_ms()) : -1;
+        int count = epoll_wait(loop->epoll_fd, loop->events, LOOP_EVENTS, wait);
+        loop->event_at = 0;
+        loop->event_count = count > 0 ? count : 0;
+        loop->now_ms = loop_now();
+        if (atomic_load_explicit(&worker->watch_asleep, memory_order_relaxed))
+            watch_wake(worker);
+        if (count > 0 && atomic_load_explicit(&worker->draining, memory_order_relaxed))
+            atomic_store(&loop->active_ms, loop->now_ms);
+    }
+}

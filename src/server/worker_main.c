@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "plugin/loader.h"
+#include "server/control.h"
+#include "server/scoreboard.h"
+#include "server/worker.h"
+#include "server/worker_crash.h"
+#include "server/worker_loop.h"
+#include "server/worker_profile.h"
+#include "server/worker_watch.h"
+
+/* While draining: so long without anything new is the end. */
+#define DRAIN_QUIET_MS 50u
+#define DRAIN_LOOK_MS 10
+
+/* Calls `load` for each part of a list that ':' separates. */
+static int load_each(struct worker *worker, const char *list,
+                     int (*load)(struct registry *, const char *, char *, size_t), char *error,
+                     size_t size)
+{
+    int failed = 0;
+
+    if (!list || !*list)
+        return 0;
+    char *copy = strdup(list);
+    if (!copy)
+        return -ENOMEM;
+    char *rest = copy;
+    for (char *part; !failed && (part = strsep(&rest, ":"));) {
+        if (*part)
+            failed = load(&worker->registry, part, error, size);
+    }
+    free(copy);
+    return failed;
+}
+
+static int load_plugins(struct worker *worker, char *error, size_t size)
+{
+    const a6_runner_config *config = worker->heritage->config;
+    int failed;
+
+    registry_init(&worker->registry);
+    failed = loader_linked(&worker->registry, error, size);
+    if (!failed)
+        failed = load_each(worker, config->plugin_dirs, loader_folder, error, size);
+    if (!failed)
+        failed = load_each(worker, config->plugin_files, loader_file, error, size);
+    if (!failed)
+        failed = loader_start(&worker->registry, worker->heritage->cells, error, size);
+    return failed;
+}
+
+/* Tells the supervisor how this worker numbers its plugins. */
+static void fill_scoreboard(struct worker *worker)
+{
+    struct scoreboard_worker *board = &worker->heritage->board->workers[worker->number];
+    size_t max = sizeof(board->plugins) / sizeof(board->plugins[0]);
+
+    for (unsigned i = 0; i < worker->registry.count && i < max; i++) {
+        strncpy(board->plugins[i], worker->registry.plugins[i]->about.name, SCOREBOARD_NAME - 1);
+        board->plugins[i][SCOREBOARD_NAME - 1] = 0;
+        board->plugin_count = i + 1;
+    }
+    board->pid = getpid();
+}
+
+/* Half of the machine, and no more than four: one loop alone answers hundreds of
+ * thousands of calls a second, and the gateway needs the rest. */
+static unsigned loops_by_cpus(void)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return cpus < 4 ? 1 : cpus < 8 ? (unsigned)cpus / 2 : 4;
+}
+
+static int start_loops(struct worker *worker)
+{
+    const a6_runner_config *config = worker->heritage->config;
+    unsigned count = config->threads ? config->threads : loops_by_cpus();
+
+    if (count > WORKER_LOOPS_MAX)
+        count = WORKER_LOOPS_MAX;
+    for (unsigned i = 0; i < count; i++) {
+        int error = loop_create(&worker->loops[i], worker, i);
+        if (error)
+            return error;
+        worker->loop_count++;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        int error = crew_drive(&worker->crew, worker->loops[i]);
+        if (error)
+            return error;
+    }
+    return watch_start(worker);
+}
+
+static int start(struct worker *worker, char *error, size_t size)
+{
+    const a6_runner_config *config = worker->heritage->config;
+    struct chain_options options = {.registry = &worker->registry,
+                                    .cells = worker->heritage->cells,
+                                    .skip_unknown = config->unknown_plugin_skip};
+    int failed = load_plugins(worker, error, size);
+
+    if (failed)
+        return failed;
+    fill_scoreboard(worker);
+    worker->limits = (struct call_limits){.max_memory = config->max_call_bytes,
+                                          .max_body = config->max_body_bytes,
+                                          .deadline_ms = config->deadline_ms};
+    failed = confs_init(&worker->confs, worker->heritage->store, &options);
+    if (!failed)
+        failed = crew_init(&worker->crew, worker,
+                           config->pool_threads + (config->threads ? config->threads : 4));
+    if (!failed)
+        failed = start_loops(worker);
+    if (failed)
+        snprintf(error, size, "a worker cannot start: %s", strerror(-failed));
+    return failed;
+}
+
+/* Ends when nothing has been under way for a moment, or at the latest at until_ms. */
+static void drain(struct worker *worker, uint64_t until_ms)
+{
+    uint64_t begun = clock_ms();
+
+    atomic_store(&worker->draining, true);
+    for (;;) {
+        uint64_t active = begun;
+        uint32_t busy = 0;
+        for (unsigned i = 0; i < worker->loop_count; i++)
+            loop_wake(worker->loops[i]);
+        poll(NULL, 0, DRAIN_LOOK_MS);
+        for (unsigned i = 0; i < worker->loop_count; i++) {
+            uint64_t at = atomic_load(&worker->loops[i]->active_ms);
+            busy += atomic_load(&worker->loops[i]->busy);
+            if (at > active)
+                active = at;
+        }
+        uint64_t now = clock_ms();
+        if (now >= until_ms || (!busy && now > active + DRAIN_QUIET_MS))
+            return;
+    }
+}
+
+static int finish(struct worker *worker, uint64_t until_ms)
+{
+    for (unsigned i = 0; i < worker->loop_count; i++) {
+        atomic_store(&worker->loops[i]->stop, true);
+        loop_wake(worker->loops[i]);
+    }
+    watch_stop();
+    profile_stop();
+    if (!crew_stop(&worker->crew, until_ms > clock_ms() ? until_ms : clock_ms() + 20)) {
+        log_warn("a plugin is still running at the end; its call is lost");
+        log_close();
+        _exit(0); /* its memory is in use */
+    }
+    for (unsigned i = 0; i < worker->loop_count; i++)
+        loop_free(worker->loops[i]);
+    confs_free(&worker->confs);
+    registry_free(&worker->registry);
+    return 0;
+}
+
+/* Does what the supervisor says until it says stop. */
+static int obey(struct worker *worker)
+{
+    for (;;) {
+        struct control_message message;
+        int error = control_receive(worker->control_fd, &message);
+
+        if (error == -EPIPE)
+            _exit(1); /* the supervisor is gone: nobody may take it for alive */
+        if (error)
+            continue;
+        if (message.fd >= 0)
+            close(message.fd);
+        switch (message.type) {
+        case CONTROL_SERVE:
+            for (unsigned i = 0; i < worker->loop_count; i++)
+                loop_post_accept(worker->loops[i]);
+            break;
+        case CONTROL_REOPEN_LOG:
+            error = log_reopen();
+            if (error)
+                log_error("the log file cannot be opened anew: %s", strerror(-error));
+            break;
+        case CONTROL_DRAIN: {
+            uint64_t until = clock_ms() + message.value;
+            drain(worker, until);
+            return finish(worker, until);
+        }
+        default:
+            break;
+        }
+    }
+}
+
+static void set_signals(void)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigset_t none;
+
+    /* The terminal and service managers signal all processes at once; what is to be
+     * done is the supervisor's to say. */
+    sigaction(SIGTERM, &ignore, NULL);
+    sigaction(SIGINT, &ignore, NULL);
+    sigaction(SIGHUP, &ignore, NULL);
+    sigaction(SIGUSR1, &ignore, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+int worker_main(const struct heritage *heritage, unsigned number, int control_fd)
+{
+    static struct worker worker; /* too large for a stack, and there is one a process */
+    char error[LOADER_ERROR_SIZE] = "";
+
+    worker.heritage = heritage;
+    worker.number = number;
+    worker.control_fd = control_fd;
+    set_signals();
+    crash_init(&heritage->board->workers[number]);
+    if (heritage->config->mode == A6_MODE_PROF)
+        profile_start();
+    if (start(&worker, error, sizeof(error)) < 0) {
+        (void)control_send(control_fd, CONTROL_FAILED, 0, error, -1);
+        return 1;
+    }
+    if (control_send(control_fd, CONTROL_READY, 0, NULL, -1) < 0)
+        return 1;
+    return obey(&worker);
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/worker_watch.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "server/worker.h"
+#include "server/worker_loop.h"
+
+/* A filter may hold its loop for one to two of these. */
+#define TICK_MS 5u
+#define QUIET_TICKS 20u
+/* Caught so often within so long: it blocks, and not just because the machine was busy. */
+#define STRIKES 2u
+#define STRIKE_WINDOW_MS 10000u
+/* After so long it gets another chance. */
+#define FORGIVE_MS 60000u
+
+#define PLUGINS_MAX 1024
+
+struct record {
+    uint32_t strikes;
+    uint64_t since_ms;
+    struct plugin *marked; /* NULL: it is not */
+};
+
+static struct {
+    struct worker *worker;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool stopping;
+    uint64_t seen[WORKER_LOOPS_MAX];
+    struct record records[PLUGINS_MAX];
+} watch = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+
+static void note(struct plugin *plugin)
+{
+    if (!plugin || plugin->number >= PLUGINS_MAX)
+        return;
+    struct record *record = &watch.records[plugin->number];
+    uint64_t now = clock_ms();
+
+    if (now - record->since_ms > STRIKE_WINDOW_MS) {
+        record->since_ms = now;
+        record->strikes = 0;
+    }
+    record->strikes++;
+    log_debug("plugin %s has been inside its filter for over %u ms; its loop goes on with "
+              "another thread",
+              plugin->about.name, TICK_MS);
+    if (record->strikes < STRIKES || record->marked)
+        return;
+    record->marked = plugin;
+    atomic_store_explicit(&plugin->seen_blocking, 1, memory_order_relaxed);
+    log_info("plugin %s blocks for more than %u ms without saying so (A6_BLOCKING): for the next "
+             "%u s its calls run on threads of their own",
+             plugin->about.name, TICK_MS, FORGIVE_MS / 1000);
+}
+
+static void forgive(void)
+{
+    uint64_t now = clock_ms();
+
+    for (unsigned i = 0; i < watch.worker->registry.count && i < PLUGINS_MAX; i++) {
+        struct record *record = &watch.records[i];
+        if (!record->marked || now - record->since_ms < FORGIVE_MS)
+            continue;
+        atomic_store_explicit(&record->marked->seen_blocking, 0, memory_order_relaxed);
+        record->marked = NULL;
+        record->strikes = 0;
+    }
+}
+
+/* The driver has been inside a plugin since the last tick. */
+static void take(struct loop *loop, uint64_t turn)
+{
+    if (!loop_leave(loop, turn))
+        return; /* it came out just now */
+    /* Nobody drives the loop: what is the driver's is ours until another one does. */
+    struct plugin *plugin = loop->running_plugin;
+    loop->taken = loop->running;
+    loop->taken_chain = loop->running_chain ? chain_hold(loop->running_chain) : NULL;
+    while (crew_drive(&loop->worker->crew, loop) < 0) {
+        struct timespec pause = {.tv_nsec = 1000000};
+        log_error("no thread can be made to drive a loop; trying again");
+        nanosleep(&pause, NULL);
+    }
+    note(plugin);
+}
+
+/* Looks at every loop once. True: something has moved since the last time. */
+static bool look(void)
+{
+    bool moved = false;
+
+    for (unsigned i = 0; i < watch.worker->loop_count; i++) {
+        struct loop *loop = watch.worker->loops[i];
+        uint64_t turn = atomic_load_explicit(&loop->turn, memory_order_acquire);
+        if (turn != watch.seen[i])
+            moved = true;
+        else if (turn & 1)
+            take(loop, turn);
+        watch.seen[i] = turn;
+    }
+    return moved;
+}
+
+static void *watch_main(void *unused)
+{
+    unsigned quiet = 0;
+
+    (void)unused;
+    pthread_mutex_lock(&watch.lock);
+    while (!watch.stopping) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += TICK_MS * 1000000;
+        if (until.tv_nsec >= 1000000000) {
+            until.tv_nsec -= 1000000000;
+            until.tv_sec++;
+        }
+        pthread_cond_clockwait(&watch.wake, &watch.lock, CLOCK_MONOTONIC, &until);
+        quiet = look() ? 0 : quiet + 1;
+        forgive();
+        if (quiet == QUIET_TICKS) {
+            /* One more look after the flag is up, for a call that began before it. */
+            atomic_store(&watch.worker->watch_asleep, 1);
+        } else if (quiet > QUIET_TICKS) {
+            while (atomic_load(&watch.worker->watch_asleep) && !watch.stopping)
+                pthread_cond_wait(&watch.wake, &watch.lock);
+            quiet = 0;
+        } else if (quiet == 0) {
+            atomic_store(&watch.worker->watch_asleep, 0);
+        }
+    }
+    pthread_mutex_unlock(&watch.lock);
+    return NULL;
+}
+
+int watch_start(struct worker *worker)
+{
+    watch.worker = worker;
+    watch.stopping = false;
+    return -pthread_create(&watch.thread, NULL, watch_main, NULL);
+}
+
+void watch_stop(void)
+{
+    pthread_mutex_lock(&watch.lock);
+    watch.stopping = true;
+    pthread_cond_signal(&watch.wake);
+    pthread_mutex_unlock(&watch.lock);
+    pthread_join(watch.thread, NULL);
+}
+
+void watch_wake(struct worker *worker)
+{
+    pthread_mutex_lock(&watch.lock);
+    atomic_store(&worker->watch_asleep, 0);
+    pthread_cond_signal(&watch.wake);
+    pthread_mutex_unlock(&watch.lock);
+}
