@@ -15,7 +15,7 @@
 #define COMMANDS(COMMAND)                                                                          \
     COMMAND("run", cmd_run, "serve the gateway's calls with plugins")                              \
     COMMAND("call", cmd_call, "make one call to a running runner and show what it changes")        \
-    COMMAND("version", cmd_version, "say which version this is; --long: all that a report needs") \
+    COMMAND("version", cmd_version, "say which version this is; --long: all that a report needs")  \
     COMMAND("help", cmd_help, "say how a command is used")
 
 #define COMMANDS_DECLARE(name, function, summary) int function(int argc, char **argv);

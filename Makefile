@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The front door. CMake does the work (CMakePresets.json); every target first sees to
+# it that the Debian packages it needs are there.
+#
+#   make                build/c-runner, build/plugins/*.so, build/liba6runner.{a,so}
+#   make test           everything that can be tested; the last line is the sum
+#   make bench          measure
+#   make install        PREFIX=/usr/local DESTDIR=
+#   make deps           install the Debian packages
+#   make format, lint   put the sources in form; look for mistakes
+#   make asan, tsan, fuzz, coverage   the special builds, and their tests
+#   make clean
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 30
+
+.PHONY: all build deps deps-quiet test bench install clean format lint asan tsan dev clang fuzz \
+	coverage
+
+all: build
+
+deps:
+	@scripts/deps
+
+build:
+	@scripts/deps --quiet build
+	@scripts/build release -j$(JOBS) -- -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+
+test:
+	@scripts/deps --quiet
+	@scripts/test
+
+bench: build
+	@if [ -x bench/run ]; then bench/run; else echo "bench/run: nothing to measure yet"; fi
+
+install: build
+	@DESTDIR=$(DESTDIR) cmake --install build
+
+clean:
+	rm -rf build build-*
+
+format:
+	@scripts/deps --quiet
+	@scripts/format
+
+lint:
+	@scripts/deps --quiet
+	@scripts/lint
+
+dev clang asan tsan:
+	@scripts/deps --quiet
+	@scripts/build $@ -j$(JOBS)
+	@scripts/ctest $@
+
+fuzz:
+	@scripts/deps --quiet
+	@scripts/build fuzz -j$(JOBS)
+	@scripts/fuzz $(FUZZ_SECONDS)
+
+coverage:
+	@scripts/deps --quiet
+	@scripts/build coverage -j$(JOBS)
+	@scripts/coverage

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+# What `make install` puts where.
+
+set(A6_INSTALL_PLUGINDIR ${CMAKE_INSTALL_LIBDIR}/apisix-c-plugin-runner/plugins)
+
+if(TARGET c-runner)
+    install(TARGETS c-runner RUNTIME)
+endif()
+if(TARGET a6runner)
+    install(TARGETS a6runner a6runner_shared LIBRARY ARCHIVE)
+endif()
+if(TARGET a6test)
+    install(TARGETS a6test ARCHIVE)
+endif()
+install(DIRECTORY include/a6 DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY ${CMAKE_BINARY_DIR}/plugins/ DESTINATION ${A6_INSTALL_PLUGINDIR}
+        FILES_MATCHING PATTERN "*.so")
+
+foreach(module a6-plugin a6-runner)
+    configure_file(${module}.pc.in ${module}.pc @ONLY)
+    install(FILES ${CMAKE_BINARY_DIR}/${module}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endforeach()
+
+# The manual page of c-runner is what c-runner says of itself.
+if(TARGET c-runner)
+    add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/c-runner.1
+        COMMAND c-runner help --man > ${CMAKE_BINARY_DIR}/c-runner.1
+        DEPENDS c-runner COMMENT "Writing c-runner.1" VERBATIM)
+    add_custom_target(man ALL DEPENDS ${CMAKE_BINARY_DIR}/c-runner.1)
+    install(FILES ${CMAKE_BINARY_DIR}/c-runner.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+endif()
+
+# Pages and completions that are files of ours.
+file(GLOB pages CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/docs/man/*.[1-8])
+foreach(page ${pages})
+    string(REGEX REPLACE ".*([1-8])$" "\\1" section ${page})
+    install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+endforeach()
+install(FILES completion/c-runner.bash OPTIONAL RENAME c-runner
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+install(FILES completion/_c-runner OPTIONAL
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
