@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ours and Google's FlatBuffers agree on random messages, both ways. The seed is
- * fixed; a failure says which message it was.
+ * Ours and Google's FlatBuffers agree on random messages, both ways, and on damaged
+ * ones. The seed is fixed; a failure says which message it was.
  */
 #include <cstdio>
 
 #include "model.h"
+#include "mutations.h"
 
-enum { rounds = 4000 };
+enum { rounds = 2000, mutations = 12 };
 
 static int failures;
+static int accepted_mutants, refused_mutants;
 
 static void check(bool ok, const char *what, Kind kind, int round)
 {
@@ -52,6 +54,33 @@ static void written_by_us(Kind kind, int round, Random &random)
           round);
 }
 
+static void damaged(Kind kind, int round, Random &random)
+{
+    Model model = model_random(kind, random);
+    Bytes payload = google_write(model, random);
+
+    if (below(random, 2)) {
+        payload = ours_write(model, false);
+        payload.erase(payload.begin(), payload.begin() + 4);
+    }
+    for (int i = 0; i < mutations; i++) {
+        bool accepted;
+        const char *what = mutation_disagreement(kind, mutate(payload, random), &accepted);
+        check(!what, what, kind, round);
+        (accepted ? accepted_mutants : refused_mutants)++;
+    }
+}
+
+/* A test of refusals is worth nothing if all or none are refused. */
+static void check_mutants()
+{
+    printf("damaged messages: %d accepted, %d refused\n", accepted_mutants, refused_mutants);
+    if (accepted_mutants < 10000 || refused_mutants < 10000) {
+        fprintf(stderr, "the damage is too small or too great to tell anything\n");
+        failures++;
+    }
+}
+
 int main()
 {
     Random random(7);
@@ -60,8 +89,10 @@ int main()
         for (int round = 0; round < rounds; round++) {
             written_by_google(static_cast<Kind>(kind), round, random);
             written_by_us(static_cast<Kind>(kind), round, random);
+            damaged(static_cast<Kind>(kind), round, random);
         }
     }
+    check_mutants();
     if (failures)
         fprintf(stderr, "%d disagreements\n", failures);
     return failures != 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <cstdlib>
+#include <cstring>
 
 #include "model.h"
 
@@ -192,7 +193,8 @@ static bool read_from_runner(const uint8_t *payload, uint32_t size, Model *m)
     case Kind::ExtraInfo:
         if (message_read_extra_info(payload, size, &info))
             return false;
-        m->type = static_cast<uint8_t>(info.type);
+        /* C lets an enum hold any number, C++ does not. */
+        memcpy(&m->type, &info.type, 1);
         m->name = text(info.name);
         return true;
     default:
