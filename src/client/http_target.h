@@ -3,10 +3,10 @@
  * The second half of http_args: what a gateway makes of a request that came in, before
  * it calls the runner. Only http_args uses it.
  */
-#ifndef CLI_HTTP_TARGET_H
-#define CLI_HTTP_TARGET_H
+#ifndef CLIENT_HTTP_TARGET_H
+#define CLIENT_HTTP_TARGET_H
 
-#include "cli/http_args.h"
+#include "client/http_args.h"
 
 /*
  * Decodes path and args, lowers header names, adds host and content-length, and fills

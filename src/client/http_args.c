@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/http_args.h"
+#include "client/http_args.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/buffer.h"
-#include "cli/http_target.h"
+#include "client/http_target.h"
 #include "client/method.h"
 #include "wire/frame.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/http_target.h"
+#include "client/http_target.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
