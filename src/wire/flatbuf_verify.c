@@ -61,7 +61,7 @@ static bool vtable_verify(const struct verifier *v, uint32_t table, uint32_t *vt
         return false;
     *vtable = (uint32_t)at;
     uint32_t vtable_size = flatbuf_load_u16(v->data + at);
-    return vtable_size % 2 == 0 && vtable_size < v->size && vtable_size <= v->size - *vtable;
+    return vtable_size % 2 == 0 && vtable_size <= v->size - *vtable;
 }
 
 static uint32_t vtable_entry(const struct verifier *v, uint32_t vtable, unsigned slot)
