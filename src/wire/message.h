@@ -40,13 +40,6 @@ struct wire_pair {
     struct wire_str value;
 };
 
-/* The name alone of entry `index`, as message_pair_at gives it: cheaper in a search. */
-static inline struct wire_str message_name_at(struct wire_vector vector, uint32_t index)
-{
-    struct wire_str name = flatbuf_bytes(flatbuf_table_at(vector, index), 0);
-    return name.data ? name : (struct wire_str){"", 0};
-}
-
 /* Entry `index` of a verified vector of TextEntry; index < vector.count. */
 static inline struct wire_pair message_pair_at(struct wire_vector vector, uint32_t index)
 {
