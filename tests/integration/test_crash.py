@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A plugin that crashes costs the calls in flight in its worker, and nothing else."""
+import os
+import re
+import signal
+
+import pytest
+
+import a6wire as wire
+from harness import Closed, script, wait_until
+
+ANSWER = script("answer 200", "answer-write hello")
+# The sanitizer's own handlers would report and exit; here ours are looked at.
+NO_HANDLERS = {"ASAN_OPTIONS": "handle_segv=0:handle_abort=0:handle_sigbus=0:handle_sigfpe=0",
+               "UBSAN_OPTIONS": "handle_segv=0:handle_abort=0",
+               "TSAN_OPTIONS": "handle_segv=0:handle_abort=0"}
+
+
+@pytest.fixture
+def runner(start):
+    runner = start(environment=NO_HANDLERS)
+    yield runner
+    assert runner.process.poll() is None, runner.output()
+
+
+def crash(runner, *lines, id=77, response=False):
+    """Makes a call that crashes; its connection must be closed without an answer."""
+    conn = runner.connect()
+    token = conn.prepare_conf(script(*lines))
+    if response:
+        conn.send(wire.HTTP_RESP_CALL, wire.resp_call(token, id=id))
+    else:
+        conn.start_req_call(token, id=id)
+    with pytest.raises(Closed):
+        raise AssertionError(conn.receive())
+
+
+def serves(runner):
+    """Connects as the gateway does after a connection was closed, and calls."""
+    def call():
+        try:
+            conn = runner.connect()
+            return conn.req_call(conn.prepare_conf(ANSWER)).body == b"hello"
+        except (Closed, OSError):
+            return False
+
+    return wait_until(call, "an answer")
+
+
+@pytest.mark.parametrize("how,name", [("crash 16", "SIGSEGV"), ("abort", "SIGABRT")])
+def test_the_worker_is_replaced(runner, how, name):
+    crash(runner, how)
+    assert serves(runner)
+    runner.wait_output(name)
+
+
+def test_the_log_names_the_plugin_the_phase_and_the_call(runner):
+    crash(runner, "crash 16", id=4242)
+    line = runner.wait_output(r"^.*SIGSEGV.*$").group(0)
+    assert re.search(r"\bprobe\b", line) and "4242" in line and "request" in line
+    assert serves(runner)
+    crash(runner, "crash 32", id=4343, response=True)
+    line = runner.wait_output(r"^.*SIGSEGV.*4343.*$|^.*4343.*SIGSEGV.*$").group(0)
+    assert "response" in line
+
+
+def test_connecting_never_fails_and_waits_for_the_new_worker(runner):
+    """The socket is the supervisor's: a call that comes during the crash is answered."""
+    for _ in range(2):
+        crash(runner, "crash 16")
+        conn = runner.connect()  # at once
+        assert conn.req_call(conn.prepare_conf(ANSWER)).body == b"hello"
+
+
+def test_tokens_stay_valid(runner):
+    conn = runner.connect()
+    token = conn.prepare_conf(ANSWER)
+    crash(runner, "crash 16")
+    assert runner.connect().req_call(token).body == b"hello"
+
+
+def test_the_crash_in_a_thread_of_the_pool(runner):
+    conn = runner.connect()
+    token = conn.prepare_conf([("probe-blocking", "crash 16")])
+    conn.start_req_call(token)
+    conn.wait_closed()
+    assert serves(runner)
+    runner.wait_output(r"probe-blocking.*SIGSEGV|SIGSEGV.*probe-blocking")
+
+
+def test_the_crash_in_parse_conf(runner):
+    conn = runner.connect()
+    token = conn.prepare_conf(script("parse-crash 16"), "route#crashing")
+    try:
+        conn.start_req_call(token)
+        conn.wait_closed()
+    except OSError:
+        pass  # parsed, and crashed, before the call was sent
+    assert serves(runner)
+    runner.wait_output(r"SIGSEGV")
+
+
+def test_with_two_workers_the_other_ones_calls_go_on(start):
+    runner = start("--workers", "2", environment=NO_HANDLERS)
+    conns = [runner.connect() for _ in range(40)]
+    token = conns[0].prepare_conf(script("var uri", "answer 200", "answer-write asked"))
+    for conn in conns:
+        conn.start_req_call(token)
+    for conn in conns:
+        assert isinstance(conn.receive(), wire.ExtraInfo)
+    crash(runner, "crash 16")
+    answered = 0
+    for conn in conns:
+        try:
+            conn.send(wire.EXTRA_INFO, wire.extra_info_reply(b"/u"))
+            answered += conn.receive().body == b"asked"
+        except (Closed, OSError):
+            pass
+    assert 0 < answered < 40
+    assert serves(runner)
+
+
+def test_a_worker_killed_from_outside_is_replaced(runner):
+    conn = runner.connect()
+    token = conn.prepare_conf(ANSWER)
+    workers = [pid for pid in runner.pids() if pid != runner.pid]
+    assert workers
+    os.kill(workers[0], signal.SIGKILL)
+    conn.wait_closed()
+    assert runner.connect().req_call(token).body == b"hello"
+
+
+def test_a_plugin_that_calls_exit(runner):
+    crash(runner, "exit 0")
+    assert serves(runner)
+    runner.wait_output(r"\bprobe\b.*exit|exit.*\bprobe\b")
+
+
+def test_sigterm_after_a_crash_still_ends_it(start):
+    runner = start(environment=NO_HANDLERS)
+    crash(runner, "crash 16")
+    assert serves(runner)
+    runner.signal(signal.SIGTERM)
+    assert runner.wait_exit() == 0
