@@ -77,6 +77,14 @@ typedef struct a6_runner_config {
     uint64_t max_call_bytes; /* memory that one call's changes and a6_alloc may take */
     const char *conf_file;   /* keeps the conf store over restarts */
 
+    int watch;                 /* reload when a plugin file changes */
+    uint32_t frame_timeout_ms; /* half a frame, or an answer that nobody reads */
+    uint64_t max_calls;        /* of one worker, which is then replaced; 0: no limit */
+    uint64_t max_rss_bytes;    /* the same */
+    const char *user;          /* of the workers; NULL: the supervisor's */
+    const char *group;
+    const char *allow_uids; /* who may connect, separated by ','; NULL: the socket's mode says */
+
     /* not on the command line */
     int log_fd; /* -1, or where lines go instead of stdout or the file */
     a6_log_function log_function;

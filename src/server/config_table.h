@@ -38,7 +38,7 @@ OPTION("log-level", 0, CONFIG_CHOICE, log_level, "debug|info|warn|error|fatal", 
        "Log what is at least this important. The default is the mode's.")
 OPTION("log-file", 0, CONFIG_TEXT, log_file, NULL, 0, 0, NULL, "FILE",
        "Append the log to this file. SIGUSR1 opens it anew. The default is the mode's.")
-OPTION("workers", 0, CONFIG_NUMBER, workers, NULL, 1, 64, "1", "N",
+OPTION("workers", 0, CONFIG_NUMBER, workers, NULL, 1, 31, "1", "N",
        "Worker processes. A crash costs the calls of one; a plugin's own static data is "
        "each worker's own.")
 OPTION("threads", 0, CONFIG_NUMBER, threads, NULL, 0, 64, "0", "N",
@@ -73,4 +73,21 @@ OPTION("max-call-memory", 0, CONFIG_SIZE, max_call_bytes, NULL, 65536, 107374182
 OPTION("conf-store", 0, CONFIG_TEXT, conf_file, NULL, 0, 0, NULL, "FILE",
        "Keep the confs in this file while the runner is away, so that tokens stay valid over "
        "a restart. Mode 0600.")
+OPTION("watch", 0, CONFIG_SWITCH, watch, NULL, 0, 0, "no", NULL,
+       "Reload, as SIGHUP does, when a plugin file changes.")
+OPTION("frame-timeout", 0, CONFIG_MILLISECONDS, frame_timeout_ms, NULL, 1, 3600000, "60s", "TIME",
+       "Close a connection that stops in the middle of a frame, or that does not read its "
+       "answer, for so long.")
+OPTION("max-calls", 0, CONFIG_NUMBER, max_calls, NULL, 0, 1000000000000, "0", "N",
+       "Replace a worker after about so many calls, without losing one. 0: never.")
+OPTION("max-rss", 0, CONFIG_SIZE, max_rss_bytes, NULL, 0, 1099511627776, "0", "SIZE",
+       "Replace a worker whose resident memory has grown to this, without losing a call. "
+       "0: never.")
+OPTION("user", 0, CONFIG_TEXT, user, NULL, 0, 0, NULL, "NAME",
+       "Run the workers, and so the plugins, as this user. Needs root.")
+OPTION("group", 0, CONFIG_TEXT, group, NULL, 0, 0, NULL, "NAME",
+       "Run the workers with this group. The default is the user's.")
+OPTION("allow-uid", 0, CONFIG_TEXT, allow_uids, NULL, 0, 0, NULL, "UIDS",
+       "Serve only peers with these numeric user ids, separated by commas. The default is "
+       "whoever may write to the socket file.")
 /* clang-format on */

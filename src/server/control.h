@@ -18,6 +18,8 @@ enum control_type {
     CONTROL_DRAIN,      /* supervisor: accept nothing more, finish within `value` ms, exit */
     CONTROL_HAND_OVER,  /* supervisor: accept nothing more, give each connection back when idle */
     CONTROL_CONNECTION, /* either: a connection, its descriptor attached */
+    CONTROL_RECYCLE,    /* worker: it should be replaced; text says why */
+    CONTROL_QUARANTINE, /* supervisor: refuse the calls of the plugin named in text */
     CONTROL_REOPEN_LOG, /* supervisor: the log file was rotated */
 };
 

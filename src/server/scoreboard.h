@@ -48,7 +48,12 @@ struct scoreboard_worker {
     struct scoreboard_thread threads[SCOREBOARD_THREADS];
 };
 
+#define SCOREBOARD_QUARANTINE 64
+
 struct scoreboard {
+    /* Plugins that no worker is to call, for workers that start. The supervisor's. */
+    uint32_t quarantine_count;
+    char quarantine[SCOREBOARD_QUARANTINE][SCOREBOARD_NAME];
     struct scoreboard_worker workers[SCOREBOARD_WORKERS];
 };
 

@@ -135,6 +135,9 @@ static void read_signals(struct supervisor *supervisor)
         case SIGINT:
             supervisor->stopping = true;
             break;
+        case SIGHUP:
+            supervisor_reload(supervisor, "SIGHUP");
+            break;
         case SIGUSR1:
             if (log_reopen() < 0)
                 log_error("the log file cannot be opened anew");
@@ -153,24 +156,35 @@ static void read_signals(struct supervisor *supervisor)
  * socket is not opened. */
 static int start_first_workers(struct supervisor *supervisor)
 {
-    for (unsigned i = 0; i < supervisor->worker_count; i++) {
-        int error = supervisor_start_worker(supervisor, i);
-        if (error) {
-            log_error("a worker cannot be started: %s", strerror(-error));
-            return error;
+    for (unsigned i = 0; i < supervisor->wanted; i++) {
+        int place = supervisor_start_worker(supervisor);
+        if (place < 0) {
+            log_error("a worker cannot be started: %s", strerror(-place));
+            return place;
         }
     }
-    for (unsigned i = 0; i < supervisor->worker_count; i++) {
-        struct pollfd wait = {.fd = supervisor->workers[i].control_fd, .events = POLLIN};
-        int error = -EAGAIN;
-        while (error == -EAGAIN && poll(&wait, 1, -1) >= 0)
-            error = supervisor_hear_worker(supervisor, i);
-        if (error == -EPIPE)
-            log_error("a worker died while it was starting; a plugin's init crashes?");
-        if (error)
-            return error;
+    for (unsigned i = 0; i < supervisor->wanted; i++) {
+        struct supervisor_worker *worker = &supervisor->workers[i];
+        struct pollfd wait = {.fd = worker->control_fd, .events = POLLIN};
+        while (worker->state == WORKER_STARTING) {
+            (void)poll(&wait, 1, -1);
+            int error = supervisor_hear_worker(supervisor, i);
+            if (error == -EPIPE)
+                log_error("a worker died while it was starting; a plugin's init crashes?");
+            if (error)
+                return error;
+        }
     }
     return 0;
+}
+
+static void let_serve(struct supervisor *supervisor)
+{
+    supervisor->published = true;
+    for (unsigned i = 0; i < supervisor->wanted; i++) {
+        (void)control_send(supervisor->workers[i].control_fd, CONTROL_SERVE, 0, NULL, -1);
+        supervisor->workers[i].state = WORKER_SERVING;
+    }
 }
 
 static int start(struct supervisor *supervisor, char *error, size_t size)
@@ -194,6 +208,8 @@ static int start(struct supervisor *supervisor, char *error, size_t size)
     failed = make_shared_memory(supervisor);
     if (!failed)
         failed = watch_signals(supervisor);
+    if (!failed && config->watch)
+        failed = supervisor_watch_files(supervisor);
     if (failed) {
         snprintf(error, size, "the runner cannot start: %s", strerror(-failed));
         return failed;
@@ -204,37 +220,10 @@ static int start(struct supervisor *supervisor, char *error, size_t size)
     failed = listener_publish(&supervisor->listener, config->socket_mode, error, size);
     if (failed)
         return failed;
-    supervisor->published = true;
-    supervisor_tell_workers(supervisor, CONTROL_SERVE, 0);
+    let_serve(supervisor);
     log_info("listening on %s (mode %04o), %u worker%s", supervisor->listener.path,
-             config->socket_mode, supervisor->worker_count,
-             supervisor->worker_count == 1 ? "" : "s");
+             config->socket_mode, supervisor->wanted, supervisor->wanted == 1 ? "" : "s");
     return 0;
-}
-
-/* Starts what is due; milliseconds until the next is, or -1. */
-static int start_due_workers(struct supervisor *supervisor)
-{
-    uint64_t now = clock_ms();
-    int wait = -1;
-
-    for (unsigned i = 0; i < supervisor->worker_count; i++) {
-        struct supervisor_worker *worker = &supervisor->workers[i];
-        if (worker->pid)
-            continue;
-        if (worker->start_at_ms > now) {
-            int left = (int)(worker->start_at_ms - now);
-            wait = wait < 0 || left < wait ? left : wait;
-            continue;
-        }
-        int error = supervisor_start_worker(supervisor, i);
-        if (!error)
-            continue;
-        log_error("a worker cannot be started: %s", strerror(-error));
-        worker->start_at_ms = now + 1000;
-        wait = wait < 0 || wait > 1000 ? 1000 : wait;
-    }
-    return wait;
 }
 
 static int wait_time(struct supervisor *supervisor, int workers_ms)
@@ -248,6 +237,11 @@ static int wait_time(struct supervisor *supervisor, int workers_ms)
         wait = (uint64_t)workers_ms;
     if (config->conf_file && wait > SAVE_EVERY_MS)
         wait = SAVE_EVERY_MS;
+    if (supervisor->reload_at_ms) {
+        uint64_t now = clock_ms();
+        uint64_t left = supervisor->reload_at_ms > now ? supervisor->reload_at_ms - now : 0;
+        wait = left < wait ? left : wait;
+    }
     return wait > 3600000 ? 3600000 : (int)wait;
 }
 
@@ -260,37 +254,49 @@ static bool stdin_ended(void)
     return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
 }
 
+/* One wait for anything that happens, and what follows from it. */
+static void supervise_once(struct supervisor *supervisor)
+{
+    enum { SIGNALS, STDIN, FILES, FIRST_WORKER };
+    struct pollfd fds[FIRST_WORKER + SCOREBOARD_WORKERS];
+    unsigned place[FIRST_WORKER + SCOREBOARD_WORKERS];
+    nfds_t count = FIRST_WORKER;
+    int wait = supervisor_fill_gaps(supervisor);
+
+    fds[SIGNALS] = (struct pollfd){.fd = supervisor->signal_fd, .events = POLLIN};
+    fds[STDIN] =
+        (struct pollfd){.fd = supervisor->watch_stdin ? STDIN_FILENO : -1, .events = POLLIN};
+    fds[FILES] = (struct pollfd){.fd = supervisor->watch_fd, .events = POLLIN};
+    for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
+        if (supervisor->workers[i].state == WORKER_NONE)
+            continue;
+        place[count] = i;
+        fds[count++] = (struct pollfd){.fd = supervisor->workers[i].control_fd, .events = POLLIN};
+    }
+    if (poll(fds, count, wait_time(supervisor, wait)) < 0)
+        return;
+    for (nfds_t i = FIRST_WORKER; i < count; i++) {
+        if (fds[i].revents & POLLIN)
+            (void)supervisor_hear_worker(supervisor, place[i]);
+    }
+    if (fds[SIGNALS].revents)
+        read_signals(supervisor);
+    supervisor_reap(supervisor); /* a worker's end may be seen before its signal */
+    if (fds[FILES].revents)
+        supervisor_read_watch(supervisor);
+    if (fds[STDIN].revents && stdin_ended()) {
+        log_info("stdin has ended: the gateway that started this runner is gone");
+        supervisor->stopping = true;
+    }
+}
+
 static void supervise(struct supervisor *supervisor)
 {
     while (!supervisor->stopping) {
-        struct pollfd fds[2 + SCOREBOARD_WORKERS];
-        unsigned place[2 + SCOREBOARD_WORKERS];
-        nfds_t count = 2;
-        int wait = start_due_workers(supervisor);
-
-        fds[0] = (struct pollfd){.fd = supervisor->signal_fd, .events = POLLIN};
-        fds[1] =
-            (struct pollfd){.fd = supervisor->watch_stdin ? STDIN_FILENO : -1, .events = POLLIN};
-        for (unsigned i = 0; i < supervisor->worker_count; i++) {
-            if (!supervisor->workers[i].pid)
-                continue;
-            place[count] = i;
-            fds[count++] =
-                (struct pollfd){.fd = supervisor->workers[i].control_fd, .events = POLLIN};
-        }
-        if (poll(fds, count, wait_time(supervisor, wait)) < 0)
-            continue;
-        for (nfds_t i = 2; i < count; i++) {
-            if (fds[i].revents & POLLIN)
-                (void)supervisor_hear_worker(supervisor, place[i]);
-        }
-        if (fds[0].revents)
-            read_signals(supervisor);
-        else
-            supervisor_reap(supervisor); /* a worker's end may be seen before its signal */
-        if (fds[1].revents && stdin_ended()) {
-            log_info("stdin has ended: the gateway that started this runner is gone");
-            supervisor->stopping = true;
+        supervise_once(supervisor);
+        if (supervisor->reload_at_ms && clock_ms() >= supervisor->reload_at_ms) {
+            supervisor->reload_at_ms = 0;
+            supervisor_reload(supervisor, "a plugin file has changed");
         }
         save_confs(supervisor);
     }
@@ -304,12 +310,12 @@ static void stop(struct supervisor *supervisor)
     /* First the name: who connects from now on reaches the next runner, or nobody. */
     listener_withdraw(&supervisor->listener);
     supervisor_tell_workers(supervisor, CONTROL_DRAIN, supervisor->config->drain_ms);
-    while (supervisor_living_workers(supervisor)) {
+    while (supervisor_count_workers(supervisor, WORKER_NONE) < SCOREBOARD_WORKERS) {
         struct pollfd wait = {.fd = supervisor->signal_fd, .events = POLLIN};
         uint64_t now = clock_ms();
         if (now >= kill_at) {
-            for (unsigned i = 0; i < supervisor->worker_count; i++) {
-                if (supervisor->workers[i].pid)
+            for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
+                if (supervisor->workers[i].state != WORKER_NONE)
                     kill(supervisor->workers[i].pid, SIGKILL);
             }
             kill_at = UINT64_MAX; /* they will be gone */
@@ -326,12 +332,10 @@ int a6_runner_run(const a6_runner_config *config)
     char error[LOADER_ERROR_SIZE] = "";
     int status = 0;
 
-    supervisor = (struct supervisor){.config = config, .signal_fd = -1};
+    supervisor = (struct supervisor){.config = config, .signal_fd = -1, .watch_fd = -1};
     supervisor.listener.fd = -1;
     supervisor.heritage.config = config;
-    supervisor.worker_count = config->workers < 1                    ? 1
-                              : config->workers > SCOREBOARD_WORKERS ? SCOREBOARD_WORKERS
-                                                                     : config->workers;
+    supervisor.wanted = config->workers ? config->workers : 1;
     if (open_log(config) < 0)
         return 1;
     if (start(&supervisor, error, sizeof(error)) == 0) {
@@ -345,6 +349,8 @@ int a6_runner_run(const a6_runner_config *config)
     listener_close(&supervisor.listener);
     if (supervisor.signal_fd >= 0)
         close(supervisor.signal_fd);
+    if (supervisor.watch_fd >= 0)
+        close(supervisor.watch_fd);
     if (supervisor.heritage.store)
         conf_store_close(supervisor.heritage.store);
     if (supervisor.heritage.cells)

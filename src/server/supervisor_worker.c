@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -10,8 +11,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "plugin/call.h"
-#include "server/control.h"
 #include "server/supervisor.h"
 #include "server/worker.h"
 
@@ -27,11 +26,13 @@ static void leave_supervisor(struct supervisor *supervisor, unsigned place, pid_
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1);
-    for (unsigned i = 0; i < supervisor->worker_count; i++) {
-        if (i != place && supervisor->workers[i].pid)
+    for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
+        if (i != place && supervisor->workers[i].state != WORKER_NONE)
             close(supervisor->workers[i].control_fd);
     }
     close(supervisor->signal_fd);
+    if (supervisor->watch_fd >= 0)
+        close(supervisor->watch_fd);
     if (supervisor->watch_stdin) {
         int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
         if (null >= 0) {
@@ -41,16 +42,27 @@ static void leave_supervisor(struct supervisor *supervisor, unsigned place, pid_
     }
 }
 
-int supervisor_start_worker(struct supervisor *supervisor, unsigned place)
+static int free_place(const struct supervisor *supervisor)
 {
-    struct supervisor_worker *worker = &supervisor->workers[place];
+    for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
+        if (supervisor->workers[i].state == WORKER_NONE)
+            return (int)i;
+    }
+    return -EAGAIN;
+}
+
+int supervisor_start_worker(struct supervisor *supervisor)
+{
+    int place = free_place(supervisor);
     int control[2];
-    int error = control_pair(control);
     pid_t parent = getpid();
 
+    if (place < 0)
+        return place;
+    int error = control_pair(control);
     if (error)
         return error;
-    scoreboard_clear(supervisor->heritage.board, place);
+    scoreboard_clear(supervisor->heritage.board, (unsigned)place);
     fflush(NULL);
     pid_t pid = fork();
     if (pid < 0) {
@@ -61,98 +73,108 @@ int supervisor_start_worker(struct supervisor *supervisor, unsigned place)
     }
     if (pid == 0) {
         close(control[0]);
-        leave_supervisor(supervisor, place, parent);
-        exit(worker_main(&supervisor->heritage, place, control[1]));
+        leave_supervisor(supervisor, (unsigned)place, parent);
+        exit(worker_main(&supervisor->heritage, (unsigned)place, control[1]));
     }
     close(control[1]);
     (void)fcntl(control[0], F_SETFL, O_NONBLOCK);
-    *worker = (struct supervisor_worker){.pid = pid,
-                                         .control_fd = control[0],
-                                         .started_ms = clock_ms(),
-                                         .quick_deaths = worker->quick_deaths};
-    return 0;
+    supervisor->workers[place] = (struct supervisor_worker){
+        .state = WORKER_STARTING, .pid = pid, .control_fd = control[0], .started_ms = clock_ms()};
+    return place;
+}
+
+static int hear(struct supervisor *supervisor, unsigned place,
+                const struct control_message *message)
+{
+    struct supervisor_worker *worker = &supervisor->workers[place];
+
+    switch (message->type) {
+    case CONTROL_READY:
+        worker->state = WORKER_READY;
+        if (worker->replacement) {
+            supervisor_replacement_ready(supervisor);
+        } else if (supervisor->published) {
+            (void)control_send(worker->control_fd, CONTROL_SERVE, 0, NULL, -1);
+            worker->state = WORKER_SERVING;
+        }
+        return 0;
+    case CONTROL_FAILED:
+        log_error("%s", message->text);
+        if (worker->replacement)
+            supervisor_replacement_failed(supervisor);
+        return -ECHILD;
+    case CONTROL_CONNECTION:
+        supervisor_pass_connection(supervisor, message->fd);
+        return 0;
+    case CONTROL_RECYCLE:
+        supervisor_recycle(supervisor, place, message->text);
+        return 0;
+    default:
+        if (message->fd >= 0)
+            close(message->fd);
+        return 0;
+    }
 }
 
 int supervisor_hear_worker(struct supervisor *supervisor, unsigned place)
 {
-    struct supervisor_worker *worker = &supervisor->workers[place];
     struct control_message message;
-    int error = control_receive(worker->control_fd, &message);
 
-    if (error)
-        return error;
-    if (message.fd >= 0)
-        close(message.fd);
-    if (message.type == CONTROL_READY) {
-        worker->ready = true;
-        if (supervisor->published)
-            return control_send(worker->control_fd, CONTROL_SERVE, 0, NULL, -1);
-    } else if (message.type == CONTROL_FAILED) {
-        log_error("%s", message.text);
-        return -ECHILD;
+    while (supervisor->workers[place].state != WORKER_NONE) {
+        int error = control_receive(supervisor->workers[place].control_fd, &message);
+        if (error)
+            return error == -EAGAIN ? 0 : error;
+        error = hear(supervisor, place, &message);
+        if (error)
+            return error;
     }
     return 0;
 }
 
-/* The plugin code that the dead worker was in, as its threads left it. */
-static void say_what_it_did(const struct scoreboard_worker *board)
-{
-    const struct scoreboard_crash *crash = &board->crash;
-    int culprit = atomic_load(&crash->valid) ? crash->thread : -1;
-
-    for (unsigned i = 0; i < SCOREBOARD_THREADS && board->threads[i].used; i++) {
-        const struct scoreboard_thread *thread = &board->threads[i];
-        if (!atomic_load(&thread->inside) || thread->plugin >= board->plugin_count)
-            continue;
-        if (culprit >= 0 && (unsigned)culprit != i)
-            continue;
-        log_error("%s plugin %s, %s phase, call %u",
-                  culprit >= 0 ? "it was in" : "it had open:", board->plugins[thread->plugin],
-                  thread->phase == CALL_REQUEST ? "request" : "response", thread->call_id);
-    }
-}
-
-static void say_why(const struct supervisor *supervisor, unsigned place, pid_t pid, int status)
-{
-    const struct scoreboard_worker *board = &supervisor->heritage.board->workers[place];
-
-    if (WIFEXITED(status)) {
-        log_error("worker %u (pid %d) ended by itself with status %d: a plugin called exit()?",
-                  place, (int)pid, WEXITSTATUS(status));
-    } else if (atomic_load(&board->crash.valid)) {
-        log_error("worker %u (pid %d) died of signal %d (SIG%s) at address 0x%llx; its calls in "
-                  "flight are lost",
-                  place, (int)pid, WTERMSIG(status), sigabbrev_np(board->crash.signal),
-                  (unsigned long long)board->crash.address);
-    } else {
-        log_error("worker %u (pid %d) was killed by signal %d (SIG%s); its calls in flight are "
-                  "lost",
-                  place, (int)pid, WTERMSIG(status), sigabbrev_np(WTERMSIG(status)));
-    }
-    say_what_it_did(board);
-}
-
-static void plan_next(struct supervisor_worker *worker)
+/* A worker that was to serve has died: when may the next one start? */
+static void plan_next(struct supervisor *supervisor, const struct supervisor_worker *worker)
 {
     uint64_t now = clock_ms();
     uint64_t wait = 0;
 
-    if (now - worker->started_ms < QUICK_DEATH_MS) {
-        if (worker->quick_deaths < 16)
-            worker->quick_deaths++;
+    if (now - worker->started_ms >= QUICK_DEATH_MS) {
+        supervisor->quick_deaths = 0;
+    } else if (++supervisor->quick_deaths > 1) {
         /* The first is replaced at once: it may have been bad luck. */
-        if (worker->quick_deaths > 1)
-            wait = BACKOFF_FIRST_MS
-                   << (worker->quick_deaths - 2 < 6 ? worker->quick_deaths - 2 : 6);
+        unsigned doublings = supervisor->quick_deaths - 2;
+        wait = BACKOFF_FIRST_MS << (doublings < 6 ? doublings : 6);
         if (wait > BACKOFF_MAX_MS)
             wait = BACKOFF_MAX_MS;
-        if (wait)
-            log_warn("workers die soon after their start; the next one starts in %llu ms",
-                     (unsigned long long)wait);
-    } else {
-        worker->quick_deaths = 0;
+        log_warn("workers die soon after their start; the next one starts in %llu ms",
+                 (unsigned long long)wait);
     }
-    worker->start_at_ms = now + wait;
+    supervisor->start_at_ms = now + wait;
+}
+
+static void bury(struct supervisor *supervisor, unsigned place, int status)
+{
+    struct supervisor_worker worker = supervisor->workers[place];
+
+    /* What it said before it died: connections, perhaps, or why it could not start. */
+    (void)supervisor_hear_worker(supervisor, place);
+    close(worker.control_fd);
+    supervisor->workers[place] = (struct supervisor_worker){.state = WORKER_NONE};
+    if (supervisor->stopping)
+        return;
+    if (worker.state == WORKER_LEAVING && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        if (!supervisor_count_workers(supervisor, WORKER_LEAVING))
+            log_info("the new workers have every connection now");
+        return;
+    }
+    if (worker.replacement && worker.state < WORKER_SERVING) {
+        if (WIFSIGNALED(status))
+            supervisor_note_crash(supervisor, place, worker.pid, status);
+        supervisor_replacement_failed(supervisor);
+        return;
+    }
+    supervisor_note_crash(supervisor, place, worker.pid, status);
+    if (worker.state != WORKER_LEAVING)
+        plan_next(supervisor, &worker);
 }
 
 void supervisor_reap(struct supervisor *supervisor)
@@ -161,35 +183,52 @@ void supervisor_reap(struct supervisor *supervisor)
     pid_t pid;
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        for (unsigned i = 0; i < supervisor->worker_count; i++) {
-            struct supervisor_worker *worker = &supervisor->workers[i];
-            if (worker->pid != pid)
-                continue;
-            close(worker->control_fd);
-            worker->pid = 0;
-            worker->ready = false;
-            if (supervisor->stopping)
+        for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
+            if (supervisor->workers[i].state != WORKER_NONE && supervisor->workers[i].pid == pid) {
+                bury(supervisor, i, status);
                 break;
-            say_why(supervisor, i, pid, status);
-            plan_next(worker);
-            break;
+            }
         }
     }
 }
 
-void supervisor_tell_workers(struct supervisor *supervisor, unsigned type, uint32_t value)
+void supervisor_tell_workers(struct supervisor *supervisor, enum control_type type, uint32_t value)
 {
-    for (unsigned i = 0; i < supervisor->worker_count; i++) {
-        if (supervisor->workers[i].pid)
+    for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
+        if (supervisor->workers[i].state != WORKER_NONE)
             (void)control_send(supervisor->workers[i].control_fd, type, value, NULL, -1);
     }
 }
 
-unsigned supervisor_living_workers(const struct supervisor *supervisor)
+unsigned supervisor_count_workers(const struct supervisor *supervisor, enum worker_state state)
 {
     unsigned count = 0;
 
-    for (unsigned i = 0; i < supervisor->worker_count; i++)
-        count += supervisor->workers[i].pid != 0;
+    for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++)
+        count += supervisor->workers[i].state == state;
     return count;
+}
+
+int supervisor_fill_gaps(struct supervisor *supervisor)
+{
+    uint64_t now = clock_ms();
+    unsigned have = 0;
+
+    for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
+        const struct supervisor_worker *worker = &supervisor->workers[i];
+        have += worker->state != WORKER_NONE && worker->state != WORKER_LEAVING &&
+                !(worker->replacement && worker->state < WORKER_SERVING);
+    }
+    while (have < supervisor->wanted) {
+        if (now < supervisor->start_at_ms)
+            return (int)(supervisor->start_at_ms - now);
+        int error = supervisor_start_worker(supervisor);
+        if (error < 0) {
+            log_error("a worker cannot be started: %s", strerror(-error));
+            supervisor->start_at_ms = now + 1000;
+            return 1000;
+        }
+        have++;
+    }
+    return -1;
 }

@@ -44,15 +44,18 @@ struct worker {
     struct loop *loops[WORKER_LOOPS_MAX];
     unsigned loop_count;
 
-    _Atomic bool draining;     /* SIGTERM: end when nothing is under way */
-    _Atomic bool handing_over; /* a newer worker takes the connections */
+    _Atomic bool draining;        /* SIGTERM: end when nothing is under way */
+    _Atomic bool handing_over;    /* a newer worker takes the connections */
+    _Atomic bool wants_recycling; /* asked the supervisor to be replaced */
     _Atomic uint32_t connections;
-    _Atomic uint32_t under_way; /* calls that a loop has not answered in one go */
-    _Atomic uint64_t answered;  /* rough: loops add to it now and then */
-
+    _Atomic uint64_t calls;        /* loops add to it now and then */
+    _Atomic uint32_t lost_threads; /* inside filters that are past their deadline */
     /* the watch thread sleeps while nothing happens; see worker_watch.c */
     _Atomic uint32_t watch_asleep;
 };
+
+/* Any thread: asks the supervisor, once, for a replacement. */
+void worker_ask_recycling(struct worker *worker, const char *why);
 
 /*
  * The whole life of a worker, from after the fork to its exit status. Closes what of

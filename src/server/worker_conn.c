@@ -9,11 +9,10 @@
 
 #include "base/log.h"
 #include "conf/store.h"
+#include "server/control.h"
 #include "server/worker_exchange.h"
 #include "server/worker_loop.h"
 
-/* Half a frame, or a reply that nobody reads, is waited for so long. */
-#define STALL_MS 60000u
 /* Replies to pipelined calls are collected up to here, then sent. */
 #define COLLECT_MAX ((size_t)65536)
 
@@ -202,6 +201,15 @@ static int receive(struct conn *conn)
     return 0;
 }
 
+enum conn_outcome conn_hand_over(struct conn *conn)
+{
+    int error = control_send(conn->loop->worker->control_fd, CONTROL_CONNECTION, 0, NULL, conn->fd);
+
+    if (error)
+        log_error("a connection cannot be handed over and is closed: %s", strerror(-error));
+    return gone(conn);
+}
+
 /* After frames were handled: sends, and decides what the connection waits for. */
 static enum conn_outcome settle(struct conn *conn)
 {
@@ -213,7 +221,9 @@ static enum conn_outcome settle(struct conn *conn)
             timers_cancel(&loop->timers, &exchange->timer);
         conn->exchange = NULL;
         loop_return(loop, exchange);
-        return CONN_STAYS;
+        return atomic_load_explicit(&loop->worker->handing_over, memory_order_relaxed)
+                   ? conn_hand_over(conn)
+                   : CONN_STAYS;
     }
     if (conn->ended && exchange->place == EXCHANGE_ASKING)
         return gone(conn);
@@ -222,7 +232,8 @@ static enum conn_outcome settle(struct conn *conn)
     if (exchange->out.len == 0 && (conn->ended || conn->closing))
         return gone(conn);
     /* Counted anew with every byte that comes or goes. */
-    (void)timers_set(&loop->timers, &exchange->timer, loop->now_ms + STALL_MS);
+    (void)timers_set(&loop->timers, &exchange->timer,
+                     loop->now_ms + loop->worker->heritage->config->frame_timeout_ms);
     return CONN_STAYS;
 }
 
@@ -328,7 +339,7 @@ enum conn_outcome conn_timeout(struct exchange *exchange, uint64_t now_ms)
         log_warn("a connection is closed: %s for %u s",
                  exchange->out.len ? "its peer has not read an answer"
                                    : "half a frame came and nothing more",
-                 STALL_MS / 1000);
+                 conn->loop->worker->heritage->config->frame_timeout_ms / 1000);
         return gone(conn);
     case EXCHANGE_ASKING:
         log_warn("call %u: the gateway did not answer a question in time; its connection is "

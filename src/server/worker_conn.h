@@ -40,6 +40,9 @@ void conn_close(struct conn *conn);
 /* Adopts one that another thread made. */
 int conn_adopt(struct loop *loop, struct conn *conn);
 
+/* Gives an idle connection, with what is still unread in it, to a newer worker. */
+enum conn_outcome conn_hand_over(struct conn *conn);
+
 enum conn_outcome conn_event(struct conn *conn, uint32_t events);
 
 /* Goes on after something under way came to its end or to its next step. */

@@ -310,6 +310,21 @@ int loop_watch_accept(struct loop *loop, bool on)
     return watch(loop, fd, EPOLLIN | EPOLLEXCLUSIVE, EVENT_ACCEPT);
 }
 
+/* A newer worker serves: it gets the connections that have nothing under way now, and
+ * the others as soon as they have not. */
+static void hand_over(struct loop *loop)
+{
+    struct conn *next;
+
+    loop->handed_over = true;
+    accept_stop(loop);
+    for (struct conn *conn = loop->conns; conn; conn = next) {
+        next = conn->next;
+        if (!conn->exchange)
+            (void)conn_hand_over(conn);
+    }
+}
+
 /* Counts what is under way, for the one who waits for the end. */
 static void report_drain(struct loop *loop)
 {
@@ -337,6 +352,9 @@ void loop_drive(struct loop *loop)
             return;
         if (atomic_load_explicit(&worker->draining, memory_order_relaxed))
             report_drain(loop);
+        else if (atomic_load_explicit(&worker->handing_over, memory_order_relaxed) &&
+                 !loop->handed_over)
+            hand_over(loop);
         int wait = loop->timers.count ? timers_wait(&loop->timers, clock_ms()) : -1;
         int count = epoll_wait(loop->epoll_fd, loop->events, LOOP_EVENTS, wait);
         loop->event_at = 0;

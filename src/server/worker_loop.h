@@ -54,6 +54,8 @@ struct loop {
     struct timer accept_timer;
     struct timer expire_timer;
     bool accepting;
+    bool handed_over;
+    uint32_t uncounted; /* calls since the worker's count was brought up to date */
     _Atomic bool stop;
     /* kept while the worker is draining */
     _Atomic uint64_t active_ms; /* when the last event was */

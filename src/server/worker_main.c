@@ -14,6 +14,7 @@
 #include "server/control.h"
 #include "server/scoreboard.h"
 #include "server/worker.h"
+#include "server/worker_conn.h"
 #include "server/worker_crash.h"
 #include "server/worker_loop.h"
 #include "server/worker_profile.h"
@@ -22,6 +23,8 @@
 /* While draining: so long without anything new is the end. */
 #define DRAIN_QUIET_MS 50u
 #define DRAIN_LOOK_MS 10
+/* Threads that are still inside a plugin at the end get so long to come out. */
+#define FINISH_MS 20u
 
 /* Calls `load` for each part of a list that ':' separates. */
 static int load_each(struct worker *worker, const char *list,
@@ -60,6 +63,14 @@ static int load_plugins(struct worker *worker, char *error, size_t size)
     return failed;
 }
 
+static void quarantine(struct worker *worker, const char *name)
+{
+    struct plugin *plugin = registry_find(&worker->registry, name, strlen(name));
+
+    if (plugin)
+        atomic_store(&plugin->quarantined, 1);
+}
+
 /* Tells the supervisor how this worker numbers its plugins. */
 static void fill_scoreboard(struct worker *worker)
 {
@@ -72,6 +83,8 @@ static void fill_scoreboard(struct worker *worker)
         board->plugin_count = i + 1;
     }
     board->pid = getpid();
+    for (unsigned i = 0; i < worker->heritage->board->quarantine_count; i++)
+        quarantine(worker, worker->heritage->board->quarantine[i]);
 }
 
 /* Half of the machine, and no more than four: one loop alone answers hundreds of
@@ -161,7 +174,7 @@ static int finish(struct worker *worker, uint64_t until_ms)
     }
     watch_stop();
     profile_stop();
-    if (!crew_stop(&worker->crew, until_ms > clock_ms() ? until_ms : clock_ms() + 20)) {
+    if (!crew_stop(&worker->crew, until_ms)) {
         log_warn("a plugin is still running at the end; its call is lost");
         log_close();
         _exit(0); /* its memory is in use */
@@ -171,6 +184,56 @@ static int finish(struct worker *worker, uint64_t until_ms)
     confs_free(&worker->confs);
     registry_free(&worker->registry);
     return 0;
+}
+
+/* A newer worker serves. Ends when the last connection is given away or closed. */
+static int leave(struct worker *worker, uint64_t until_ms)
+{
+    struct pollfd control = {.fd = worker->control_fd, .events = POLLIN};
+
+    atomic_store(&worker->handing_over, true);
+    while (atomic_load(&worker->connections) && clock_ms() < until_ms) {
+        struct control_message message;
+        for (unsigned i = 0; i < worker->loop_count; i++)
+            loop_wake(worker->loops[i]);
+        if (poll(&control, 1, DRAIN_LOOK_MS) <= 0)
+            continue;
+        int error = control_receive(worker->control_fd, &message);
+        if (error == -EPIPE)
+            _exit(1);
+        if (!error && message.fd >= 0)
+            close(message.fd);
+        if (!error && message.type == CONTROL_DRAIN) {
+            drain(worker, clock_ms() + message.value);
+            break;
+        }
+    }
+    return finish(worker, clock_ms() + FINISH_MS);
+}
+
+/* A connection that an older worker gave away. */
+static void adopt(struct worker *worker, int fd)
+{
+    struct loop *least = worker->loops[0];
+    struct conn *conn = calloc(1, sizeof(*conn));
+
+    if (!conn) {
+        close(fd);
+        return;
+    }
+    for (unsigned i = 1; i < worker->loop_count; i++) {
+        if (atomic_load(&worker->loops[i]->conn_count) < atomic_load(&least->conn_count))
+            least = worker->loops[i];
+    }
+    conn->fd = fd;
+    atomic_fetch_add(&worker->connections, 1);
+    loop_post_conn(least, conn);
+}
+
+void worker_ask_recycling(struct worker *worker, const char *why)
+{
+    if (!atomic_exchange(&worker->wants_recycling, true))
+        (void)control_send(worker->control_fd, CONTROL_RECYCLE, 0, why, -1);
 }
 
 /* Does what the supervisor says until it says stop. */
@@ -184,26 +247,34 @@ static int obey(struct worker *worker)
             _exit(1); /* the supervisor is gone: nobody may take it for alive */
         if (error)
             continue;
-        if (message.fd >= 0)
-            close(message.fd);
         switch (message.type) {
         case CONTROL_SERVE:
             for (unsigned i = 0; i < worker->loop_count; i++)
                 loop_post_accept(worker->loops[i]);
+            break;
+        case CONTROL_CONNECTION:
+            if (message.fd >= 0)
+                adopt(worker, message.fd);
+            message.fd = -1;
+            break;
+        case CONTROL_QUARANTINE:
+            quarantine(worker, message.text);
             break;
         case CONTROL_REOPEN_LOG:
             error = log_reopen();
             if (error)
                 log_error("the log file cannot be opened anew: %s", strerror(-error));
             break;
-        case CONTROL_DRAIN: {
-            uint64_t until = clock_ms() + message.value;
-            drain(worker, until);
-            return finish(worker, until);
-        }
+        case CONTROL_HAND_OVER:
+            return leave(worker, clock_ms() + message.value);
+        case CONTROL_DRAIN:
+            drain(worker, clock_ms() + message.value);
+            return finish(worker, clock_ms() + FINISH_MS);
         default:
             break;
         }
+        if (message.fd >= 0)
+            close(message.fd);
     }
 }
 
