@@ -75,7 +75,8 @@ void a6_test_source(a6_test *test, const char *address);
 /* The gateway vanishes after so many answers (0: at the first question). */
 void a6_test_gateway_gone(a6_test *test, unsigned answers);
 
-/* The call may take only so many bytes, for a6_alloc and for its changes. */
+/* The call may take only so many bytes, for a6_alloc, for its changes and for what the
+ * host keeps of it; large bodies do not count. */
 void a6_test_memory(a6_test *test, size_t bytes);
 
 /* The largest body that the runner takes, in bytes. */

@@ -157,10 +157,8 @@ static int run(struct stage *stage)
                 status = wait_for_resume(stage);
             break;
         }
-        if (status == STAGE_LOST) { /* too late, but somebody waits for an answer */
-            call_fail(call);
+        if (status == STAGE_LOST) /* too late, but somebody waits for an answer */
             return message_write_error(&stage->reply, MESSAGE_SERVICE_UNAVAILABLE);
-        }
         if (status < 0)
             return status;
     }
@@ -176,11 +174,15 @@ int stage_play(struct stage *stage, struct chain *chain, const uint8_t *frame, s
     stage->resume_due = false;
     if (frame_parse(frame, len, &parsed) != 0)
         return -EBADMSG;
+    call_free(&stage->call); /* the limits may be others than before */
+    call_init(&stage->call, &surroundings, &stage->limits, stage);
     stage->turn = (struct answers_turn){.response_phase = parsed.type == FRAME_HTTP_RESP_CALL};
     status = call_begin(&stage->call, (enum frame_type)parsed.type, parsed.payload, parsed.size);
     if (status == 0) {
         call_start(&stage->call, chain);
         status = run(stage);
+    } else if (status == -ENOMEM) {
+        status = message_write_error(&stage->reply, MESSAGE_SERVICE_UNAVAILABLE);
     }
     stage->asked = stage->turn.asked;
     if (status != -ETIMEDOUT)

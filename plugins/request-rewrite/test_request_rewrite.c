@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <a6/test.h>
+
+static a6_test *run(const char *line, const char *conf, a6_test_result expected)
+{
+    a6_test *test = a6_test_request(line);
+
+    a6_test_header(test, "X-Old", "1");
+    a6_test_header(test, "Cookie", "a=1");
+    a6_test_use(test, "request-rewrite", conf);
+    assert_int_equal(a6_test_run(test), expected);
+    return test;
+}
+
+static void changes_the_path(void **state)
+{
+    a6_test *test = run("GET /get?a=1", "{\"path\": \"/new path\"}", A6_TEST_CHANGED);
+
+    (void)state;
+    assert_true(a6_test_is(a6_test_target_sent(test), "/new%20path?a=1"));
+    a6_test_free(test);
+}
+
+static void changes_args(void **state)
+{
+    a6_test *test = run("GET /get?a=1&b=2&c=3",
+                        "{\"args\": {\"delete\": [\"a\", \"none\"], \"set\": {\"b\": \"two\"},"
+                        "\"add\": {\"c\": \"4\"}}}",
+                        A6_TEST_CHANGED);
+    a6_str value;
+
+    (void)state;
+    assert_int_equal(a6_test_arg_sent(test, "a", &value), 0);
+    assert_int_equal(a6_test_arg_sent(test, "b", &value), 1);
+    assert_true(a6_test_is(value, "two"));
+    assert_non_null(strstr(a6_test_target_sent(test).data, "c=3&c=4"));
+    a6_test_free(test);
+}
+
+static void deletes_the_last_arg(void **state)
+{
+    a6_test *test = run("GET /get?a=1", "{\"args\": {\"delete\": [\"a\"]}}", A6_TEST_CHANGED);
+
+    (void)state;
+    assert_true(a6_test_is(a6_test_target_sent(test), "/get"));
+    a6_test_free(test);
+}
+
+static void changes_headers(void **state)
+{
+    a6_test *test = run("GET /get",
+                        "{\"headers\": {\"delete\": [\"x-old\"], \"set\": {\"Host\": \"other\"},"
+                        "\"add\": {\"X-New\": \"2\", \"cookie\": \"b=2\"}}}",
+                        A6_TEST_CHANGED);
+
+    (void)state;
+    assert_true(a6_test_is(a6_test_header_sent(test, "X-Old", 0), NULL));
+    assert_true(a6_test_is(a6_test_header_sent(test, "host", 0), "other"));
+    assert_true(a6_test_is(a6_test_header_sent(test, "X-New", 0), "2"));
+    assert_true(a6_test_is(a6_test_header_sent(test, "Cookie", 0), "a=1; b=2"));
+    a6_test_free(test);
+}
+
+static void adds_response_headers_and_a_body(void **state)
+{
+    a6_test *test =
+        run("GET /get", "{\"response_headers\": {\"X-Seen\": \"yes\"}, \"body\": \"b\"}",
+            A6_TEST_CHANGED);
+
+    (void)state;
+    assert_true(a6_test_is(a6_test_header_seen(test, "X-Seen", 0), "yes"));
+    assert_true(a6_test_is(a6_test_body_sent(test), "b"));
+    a6_test_free(test);
+}
+
+static void without_a_change_goes_on(void **state)
+{
+    (void)state;
+    a6_test_free(run("GET /get?a=1", "{}", A6_TEST_UNCHANGED));
+}
+
+/* What the gateway would ignore, or would break HTTP, fails the call and is told. */
+static void says_what_cannot_be_done(void **state)
+{
+    a6_test *test = run("GET /", "{\"response_headers\": {\"Location\": \"/\"}}", A6_TEST_FAILED);
+
+    (void)state;
+    assert_true(a6_test_logged(test, "\"Location\" cannot be changed: Operation not supported"));
+    a6_test_free(test);
+    test = run("GET /", "{\"headers\": {\"set\": {\"X\": \"a\\r\\nb\"}}}", A6_TEST_FAILED);
+    assert_true(a6_test_logged(test, "\"X\" cannot be changed: Invalid argument"));
+    a6_test_free(test);
+}
+
+static void says_what_is_wrong_with_a_conf(void **state)
+{
+    static const char *const cases[][2] = {
+        {"{\"path\": \"no-slash\"}", "\"path\" must begin with \"/\""},
+        {"{\"args\": []}", "\"args\" must be an object with delete, set and add"},
+        {"{\"args\": {\"del\": []}}", "\"del\" is not a key"},
+        {"{\"args\": {\"delete\": \"a\"}}", "\"args.delete\" must be a list of names"},
+        {"{\"headers\": {\"delete\": [\"a\", 1]}}", "\"headers.delete\": item 1 must be a name"},
+        {"{\"headers\": {\"set\": {\"a\": 1}}}", "the value of \"a\" must be a string"},
+        {"{\"headers\": {\"add\": {\"\": \"1\"}}}", "\"headers.add\" has an empty name"},
+        {"{\"response_headers\": []}", "\"response_headers\" must be an object"},
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        a6_test *test = run("GET /", cases[i][0], A6_TEST_REFUSED);
+
+        assert_true(a6_test_logged(test, cases[i][1]));
+        a6_test_free(test);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(changes_the_path),
+        cmocka_unit_test(changes_args),
+        cmocka_unit_test(deletes_the_last_arg),
+        cmocka_unit_test(changes_headers),
+        cmocka_unit_test(adds_response_headers_and_a_body),
+        cmocka_unit_test(without_a_change_goes_on),
+        cmocka_unit_test(says_what_cannot_be_done),
+        cmocka_unit_test(says_what_is_wrong_with_a_conf),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
