@@ -9,10 +9,10 @@
 
 #include "cli/commands.h"
 #include "cli/conf_args.h"
-#include "cli/http_args.h"
 #include "cli/http_text.h"
 #include "cli/json_text.h"
 #include "client/client.h"
+#include "client/http_args.h"
 
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 

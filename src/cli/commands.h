@@ -15,6 +15,7 @@
 #define COMMANDS(COMMAND)                                                                          \
     COMMAND("run", cmd_run, "serve the gateway's calls with plugins")                              \
     COMMAND("call", cmd_call, "make one call to a running runner and show what it changes")        \
+    COMMAND("bench", cmd_bench, "put load on a running runner and measure it")                     \
     COMMAND("version", cmd_version, "say which version this is; --long: all that a report needs")  \
     COMMAND("help", cmd_help, "say how a command is used")
 
