@@ -14,18 +14,16 @@
 /* Writes the words of the text, broken into lines. */
 static void print_folded(FILE *out, const char *text)
 {
-    size_t column = 0;
+    size_t column = 0; /* 0: the line has no word yet */
 
     while (*text) {
         size_t len = strcspn(text, " ");
 
-        if (column > 0 && column + 1 + len > WIDTH - INDENT) {
+        if (column > 0 && column + 1 + len > WIDTH) {
             fputc('\n', out);
             column = 0;
         }
         column += (size_t)fprintf(out, "%*s%.*s", column ? 1 : INDENT, "", (int)len, text);
-        if (column == len + INDENT)
-            column = len;
         text += len + strspn(text + len, " ");
     }
     fputc('\n', out);
@@ -171,5 +169,5 @@ void options_text_man(FILE *out)
                  "the calls in flight, exit.\n.TP\n.B SIGHUP\nLoad the plugins anew.\n"
                  ".TP\n.B SIGUSR1\nOpen the log file anew.\n");
     fprintf(out, ".SH EXIT STATUS\n0 when it stopped as told, 1 when it could not start, 2 when "
-                 "the command line is wrong.\n");
+                 "there is no such command.\n");
 }
