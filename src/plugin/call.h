@@ -7,8 +7,8 @@
  *
  *     call_begin -> call_start -> call_run -+-> CALL_DONE     -> call_write_reply -> call_end
  *                                    ^      +-> CALL_ASK      -> send the question, call_answer
- *                                    |      +-> CALL_BLOCKING -> call_run on a thread that may
- * block |      +-> CALL_WAITING  -> resume() or the delay says when
+ *                                    |      +-> CALL_BLOCKING -> go to a thread that may block
+ *                                    |      +-> CALL_WAITING  -> resume() or the delay says when
  *                                    +---------- go on -------+
  *
  * A call object is used again for the next call without allocating: its arena keeps
@@ -44,12 +44,14 @@ struct call_question {
 struct call;
 
 /* What a filter in the middle of its run needs from its surroundings. All are called
- * in the thread that runs the filter, but resume. */
+ * in the thread that runs the filter, but resume and, while the call is suspended, ask. */
 struct call_surroundings {
     /* Puts the question and waits for the answer; hands it to call_answer before it
-     * returns. 0, -ECANCELED when the gateway is gone or the deadline has passed. */
+     * returns. 0, -ECANCELED when the gateway is gone or the deadline has passed. Comes
+     * from the holder's thread while the call is suspended. */
     int (*ask)(struct call *call, const struct call_question *question);
-    /* A suspended call is to go on: call_run is due. Any thread. */
+    /* A suspended call is to go on: call_run is due. Any thread; perhaps before the
+     * call_run that ends in CALL_WAITING has returned, and perhaps within it. */
     void (*resume)(struct call *call);
     /* Around every call into a plugin: for the watchdog, and for telling which plugin
      * it was when the worker crashes. leave is not called if the plugin never returns. */
@@ -64,8 +66,12 @@ struct call_limits {
     uint32_t deadline_ms; /* of a filter that names none */
 };
 
-struct call_request; /* call_request.h: the request and its changes */
-struct call_response;
+struct call_request;  /* call_request.h: the request and its changes */
+struct call_response; /* call_response.h */
+struct call_asked;    /* call_asked.h: what was asked from the gateway */
+struct call_value;
+struct call_block;
+struct call_suspension;
 
 struct call {
     union {
@@ -81,25 +87,40 @@ struct call {
     enum call_phase phase;
     uint32_t id;
     uint32_t token;
-    struct chain *chain;          /* borrowed from call_start to call_end */
-    uint32_t step;                /* the plugin that runs or runs next */
-    bool fetched;                 /* what this step declared is here, as far as it can be had */
-    bool failed;                  /* reply with SERVICE_UNAVAILABLE */
-    const struct plugin *current; /* while inside its filter */
-    uint64_t deadline_ms;         /* by clock_ms(); set when a filter is entered */
+    uint32_t step;       /* the plugin that runs or runs next */
+    struct chain *chain; /* borrowed from call_start to call_end */
+    /* While its filter runs, and until it has finished when it is suspended. */
+    const struct plugin *current;
+    bool fetched;  /* what this step declared is here, as far as it can be had */
+    bool failed;   /* reply with SERVICE_UNAVAILABLE */
+    bool delayed;  /* a6_delay was called by the filter that runs */
+    bool misused;  /* suspended, but the filter did not return A6_PENDING */
+    bool filtered; /* a filter has run */
+    enum { CALL_NOT_PARKED, CALL_PARKED_DELAY, CALL_PARKED_SUSPENDED } parked;
+    /* By clock_ms(). now_ms: the owner may set it before call_run to save a look at the
+     * clock; 0: call_run looks itself. */
+    uint64_t now_ms;
+    uint64_t started_ms;  /* the first filter was entered; 0: none yet */
+    uint64_t deadline_ms; /* set when a filter is entered */
+    const char *reason;   /* what a6_error said; in the arena */
 
-    struct call_question question; /* valid after CALL_ASK */
-    uint32_t delay_ms;             /* valid after CALL_WAITING; 0: until resume */
-    struct call_suspension *suspension;
-
-    struct arena arena;
-    struct call_asked *asked;  /* variables asked so far */
-    struct call_value *values; /* a6_set */
-    struct call_body *bodies;  /* both bodies as asked */
     union {
         struct call_request *as_request;
         struct call_response *as_response;
     } message; /* in the arena */
+
+    struct call_question question; /* valid after CALL_ASK */
+    uint32_t delay_ms;             /* valid after CALL_WAITING; 0: until resume */
+    struct call_suspension *suspension;
+    struct call_asked *asking; /* what the next call_answer is for */
+    struct call_asked *asked;  /* variables asked so far */
+    struct call_asked *request_body;
+    struct call_asked *response_body;
+    struct call_value *values; /* a6_set */
+
+    struct call_block *blocks; /* what is too large for the arena */
+    size_t block_bytes;
+    struct arena arena;
 };
 
 /* Takes no memory yet. */
@@ -124,7 +145,8 @@ int call_answer(struct call *call, const struct call_question *question, const u
                 uint32_t size, bool stays);
 
 /* Appends the reply, or an Error frame when the call failed or its reply does not fit a
- * frame (which is logged). -ENOMEM: nothing was written. */
+ * frame (which is logged). -ENOMEM: nothing was written. A tail that `out` has then is
+ * the call's memory: call_end has to wait until it is sent. */
 int call_write_reply(struct call *call, struct wire_out *out);
 
 /* Makes the call ready for the next call_begin. */

@@ -4,9 +4,9 @@
  * created by the supervisor before it forks, so that they outlive a worker.
  *
  * A cell is found by its full name (plugin, conf and the plugin's own name for it),
- * and stays as long as the supervisor lives, unless it has not been opened by any
- * worker since `cells_release` dropped the last use and room is needed. Any thread of
- * any process; a process that dies inside leaves the table usable.
+ * and stays as long as the supervisor lives, unless every use of it was given back by
+ * cells_release and room is needed (the uses of a process that died are never given
+ * back). Any thread of any process; a process that dies inside leaves the table usable.
  */
 #ifndef PLUGIN_CELLS_H
 #define PLUGIN_CELLS_H
@@ -23,8 +23,14 @@ int cells_create(struct cells **cells, uint32_t count);
 void cells_close(struct cells *cells);
 
 /* The cell of the name, made of zeros when there is none. The handle is this
- * process's, stays valid until cells_close. -ENOSPC. */
+ * process's, and valid until cells_release. -ENOSPC. */
 int cells_open(struct cells *cells, const void *name, size_t len, a6_cell **cell);
+
+/* Gives one use back. The numbers stay while there is room. */
+void cells_release(struct cells *cells, a6_cell *cell);
+
+/* Adds bytes to the hash that names cells; begin with numbers of your own. */
+void cells_hash(const void *data, size_t len, uint64_t hash[2]);
 
 /* The functions of the host's table. */
 int64_t cells_add(a6_cell *cell, unsigned slot, int64_t delta);

@@ -12,6 +12,7 @@
 #ifndef PLUGIN_CHAIN_H
 #define PLUGIN_CHAIN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,6 +29,8 @@ struct chain_conf {
 struct chain_step {
     struct plugin *plugin;
     void *conf;
+    a6_cell **cells; /* opened by its parse_conf, to be given back */
+    uint32_t cell_count;
     /* variables that this step needs in advance, of the plugin and of its conf */
     struct wire_str *need_vars;
     uint32_t need_var_count;
@@ -35,13 +38,19 @@ struct chain_step {
     bool blocking; /* A6_BLOCKING; see also plugin->seen_blocking */
 };
 
+/* So many different complaints are logged for one conf. */
+#define CHAIN_COMPLAINTS 8
+
 struct chain {
     _Atomic uint32_t references;
     uint32_t token;
     uint64_t expires_ms;     /* by the caller */
+    struct cells *cells;     /* NULL: there are none */
     bool refused;            /* every call gets SERVICE_UNAVAILABLE */
     _Atomic bool complained; /* for the caller: logs once per conf */
-    char key[128];           /* the conf's key for log lines, cut and escaped */
+    /* What was complained of so far (hashes of the text); see chain_complain_once. */
+    _Atomic uint32_t complaints[CHAIN_COMPLAINTS];
+    char key[128]; /* the conf's key for log lines, cut and escaped */
     uint32_t count;
     struct chain_step steps[];
 };
@@ -57,9 +66,17 @@ struct chain_options {
 int chain_parse(const struct chain_options *options, uint32_t token, struct wire_str key,
                 const struct chain_conf *confs, uint32_t count, struct chain **chain);
 
+/* The step's calls need the variable in advance; copied, once. -ENOMEM. Only while the
+ * chain is made. */
+int chain_step_need_var(struct chain_step *step, const char *name, uint32_t len);
+
+/* Whether the text is to be logged: the first time only, and only so many different
+ * ones. Any thread. */
+bool chain_complain_once(struct chain *chain, const char *text);
+
 static inline struct chain *chain_hold(struct chain *chain)
 {
-    __atomic_fetch_add(&chain->references, 1, __ATOMIC_RELAXED);
+    atomic_fetch_add_explicit(&chain->references, 1, memory_order_relaxed);
     return chain;
 }
 

@@ -24,7 +24,7 @@ int loader_folder(struct registry *registry, const char *path, char *error, size
 /* What A6_REGISTER put into this program. */
 int loader_linked(struct registry *registry, char *error, size_t size);
 
-/* Calls each plugin's init. Logs which. */
+/* Calls the init of each plugin that has not been started yet. Logs which. */
 struct cells;
 int loader_start(struct registry *registry, struct cells *cells, char *error, size_t size);
 

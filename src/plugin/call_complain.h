@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is wrong with a plugin's doing, for the log: with plugin, file, call and conf; the
+ * same once for each conf, and then at debug level.
+ */
+#ifndef PLUGIN_CALL_COMPLAIN_H
+#define PLUGIN_CALL_COMPLAIN_H
+
+#include "plugin/call.h"
+
+/* Of the filter that runs: "plugin NAME (FILE): request_filter <text>; call ID, conf KEY". */
+__attribute__((format(printf, 2, 3))) void call_complain(struct call *call, const char *format,
+                                                         ...);
+
+/* A filter's result that is not A6_OK. */
+void call_complain_result(struct call *call, a6_result result);
+
+/* Of the reply, after the filters: names those that may have made it. */
+void call_complain_reply(struct call *call, const char *text);
+
+#endif
