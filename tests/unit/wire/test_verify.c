@@ -154,7 +154,7 @@ static void judges_each_damage(void **state)
     assert_int_equal(wrong, 0);
 }
 
-/* The entry's only field at 6 leads to a whole string: nothing but its place is bad. */
+/* The entry's only field leads to a whole string: nothing but the field's place is bad. */
 static void refuses_an_offset_between_words(void **state)
 {
     uint8_t payload[STOP_SIZE];
@@ -163,6 +163,10 @@ static void refuses_an_offset_between_words(void **state)
     stop_put(payload);
     stop_patch(payload, 76, 4, HALVES(6, 0));
     stop_patch(payload, 86, 4, 6);
+    assert_int_equal(verify(payload, STOP_SIZE, &schema_http_req_reply), -EBADMSG);
+    stop_put(payload);
+    stop_patch(payload, 76, 4, HALVES(0, 10));
+    stop_patch(payload, 90, 4, 14);
     assert_int_equal(verify(payload, STOP_SIZE, &schema_http_req_reply), -EBADMSG);
 }
 
