@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A plugin that crashes costs the calls in flight in its worker, and nothing else."""
 import os
-import re
 import signal
 
 import pytest
@@ -56,12 +55,11 @@ def test_the_worker_is_replaced(runner, how, name):
 
 def test_the_log_names_the_plugin_the_phase_and_the_call(runner):
     crash(runner, "crash 16", id=4242)
-    line = runner.wait_output(r"^.*SIGSEGV.*$").group(0)
-    assert re.search(r"\bprobe\b", line) and "4242" in line and "request" in line
+    runner.wait_output(r"SIGSEGV")
+    runner.wait_output(r"\bprobe\b.*request.*\b4242\b")
     assert serves(runner)
     crash(runner, "crash 32", id=4343, response=True)
-    line = runner.wait_output(r"^.*SIGSEGV.*4343.*$|^.*4343.*SIGSEGV.*$").group(0)
-    assert "response" in line
+    runner.wait_output(r"\bprobe\b.*response.*\b4343\b")
 
 
 def test_connecting_never_fails_and_waits_for_the_new_worker(runner):
@@ -85,7 +83,7 @@ def test_the_crash_in_a_thread_of_the_pool(runner):
     conn.start_req_call(token)
     conn.wait_closed()
     assert serves(runner)
-    runner.wait_output(r"probe-blocking.*SIGSEGV|SIGSEGV.*probe-blocking")
+    runner.wait_output(r"\bprobe-blocking\b.*request")
 
 
 def test_the_crash_in_parse_conf(runner):
@@ -133,7 +131,8 @@ def test_a_worker_killed_from_outside_is_replaced(runner):
 def test_a_plugin_that_calls_exit(runner):
     crash(runner, "exit 0")
     assert serves(runner)
-    runner.wait_output(r"\bprobe\b.*exit|exit.*\bprobe\b")
+    runner.wait_output(r"exit")
+    runner.wait_output(r"\bprobe\b.*request")
 
 
 def test_sigterm_after_a_crash_still_ends_it(start):

@@ -96,8 +96,12 @@ def expect_stop(reply, stop):
         return
     assert reply.action == wire.STOP
     assert reply.status == stop.get("status", 200)
-    assert [list(pair) for pair in reply.headers or []] == stop.get("headers", [])
-    assert (reply.body or b"").decode() == stop.get("body", "")
+    body = stop.get("body", "")
+    # A wrong content-length would cut the body: it is not sent.
+    headers = [tuple(pair) for pair in stop.get("headers", [])
+               if pair[0] != "Content-Length" or pair[1] == str(len(body))]
+    assert (reply.headers or []) == headers
+    assert (reply.body or b"").decode() == body
 
 
 def expect_rewrite(call, reply, rewrite):

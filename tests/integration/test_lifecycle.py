@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a runner begins and how it ends."""
+import ctypes.util
 import os
 import re
 import signal
@@ -255,6 +256,7 @@ def test_prod_mode_logs_warnings_to_a_file_in_a_folder_that_it_makes(start, tmp_
     assert "loud" not in runner.output()
 
 
+@pytest.mark.skipif(not ctypes.util.find_library("profiler"), reason="gperftools is not installed")
 def test_prof_mode_leaves_a_profile(start, tmp_path):
     home = tmp_path / "home"
     home.mkdir()

@@ -104,7 +104,7 @@ def test_a_folder_that_is_missing_is_an_error_that_names_it(tmp_path):
 def test_a_path_too_long_for_a_socket_is_an_error_that_says_so(tmp_path):
     path = "/tmp/" + "x" * 120
     status, output = run_to_end(tmp_path, environment={"APISIX_LISTEN_ADDRESS": "unix:" + path})
-    assert status == 1 and "long" in output and "107" in output
+    assert status == 1 and "107" in output and path in output
 
 
 def test_the_longest_path_that_fits(start, tmp_path):

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The commands of the probe's scripts, one small function each; see probe.c. */
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -86,21 +87,27 @@ static void do_var(struct probe_run *run, char *rest)
         probe_say_str(run, value);
 }
 
-/* errno and what is on the stack survive a question to the gateway. */
-static void do_errno(struct probe_run *run, char *rest)
+/* What is the thread's own, as errno, and what is on the stack is the same before and
+ * after a question to the gateway. */
+static void do_same_thread(struct probe_run *run, char *rest)
 {
+    static _Thread_local int own;
     volatile unsigned char stack[64 * 1024];
+    pthread_t self = pthread_self();
+    const int *where = &errno;
     a6_str value = {NULL, 0};
     size_t i;
 
     for (i = 0; i < sizeof(stack); i++)
         stack[i] = (unsigned char)(i * 7);
-    errno = EXDEV;
+    own = (int)a6_call_id(run->call);
     (void)a6_var(run->call, probe_argument(&rest, true), &value);
-    probe_say(run, "%s", strerrorname_np(errno));
+    probe_say(run, "%s", pthread_equal(self, pthread_self()) ? "yes" : "no");
+    if (where != &errno || own != (int)a6_call_id(run->call))
+        probe_say(run, ", but what is its own changed");
     for (i = 0; i < sizeof(stack); i++) {
         if (stack[i] != (unsigned char)(i * 7)) {
-            probe_say(run, ", the stack changed");
+            probe_say(run, ", but the stack changed");
             break;
         }
     }
@@ -372,7 +379,7 @@ static const struct probe_command commands[] = {
     {"set", do_set},
     {"get", do_get},
     {"var", do_var},
-    {"errno", do_errno},
+    {"same-thread", do_same_thread},
     {"ask-many", do_ask_many},
     {"body", do_body},
     {"log", do_log},
