@@ -137,8 +137,6 @@ void exchange_finish_apart(struct exchange *exchange, enum call_next next)
     exchange->parked = next == CALL_WAITING;
     if (!exchange->parked)
         answer(exchange);
-    else if (exchange_hold(exchange) < 0)
-        log_error("no memory to keep call %u", exchange->call.id);
     loop_post(loop, exchange, NEWS_BACK);
 }
 
@@ -154,6 +152,9 @@ void exchange_run_apart(struct exchange *exchange)
 }
 
 /* ---- what a filter meets ---- */
+
+/* The exchange whose filter runs on this thread. */
+static _Thread_local struct exchange *inside;
 
 /* In the middle of a filter on the loop's own thread: another thread gets the loop. */
 static void give_loop_away(struct exchange *exchange)
@@ -180,12 +181,16 @@ static void give_loop_away(struct exchange *exchange)
 static int ask(struct call *call, const struct call_question *question)
 {
     struct exchange *exchange = call->owner;
+    int plugins_errno = errno;        /* asking is no business of the plugin's errno */
+    bool holder = inside != exchange; /* of a suspended call, in a thread of its own */
 
-    if (!exchange->apart)
+    if (!holder && !exchange->apart)
         give_loop_away(exchange);
-    if (exchange->apart)
-        return ask_apart(exchange, question);
-    return ask_gripped(exchange, question); /* no thread could be had */
+    /* Without another thread for the loop it waits as it is. */
+    int error =
+        holder || exchange->apart ? ask_apart(exchange, question) : ask_gripped(exchange, question);
+    errno = plugins_errno;
+    return error;
 }
 
 static void resume(struct call *call)
@@ -206,6 +211,7 @@ static void enter(struct call *call, const struct plugin *plugin)
         self->slot->call_id = call->id;
         atomic_store_explicit(&self->slot->inside, 1, memory_order_release);
     }
+    inside = exchange;
     if (!exchange->apart) {
         exchange->deadline_ms = call->deadline_ms;
         exchange->loop->running_plugin = call->chain->steps[call->step].plugin;
@@ -220,6 +226,7 @@ static void leave(struct call *call)
 
     if (self && self->slot)
         atomic_store_explicit(&self->slot->inside, 0, memory_order_release);
+    inside = NULL;
     if (!exchange->apart && !loop_leave(exchange->loop, exchange->turn))
         exchange->apart = true;
 }

@@ -54,15 +54,11 @@ static uint64_t step_deadline(const struct exchange *exchange, uint64_t now_ms)
     return now_ms + ms;
 }
 
-/* The call is not finished in one go: what it needs stays in place from now on. */
+/* The call is not finished in one go: its chain stays, and its time is limited. */
 static int go_async(struct exchange *exchange, enum exchange_place place, uint64_t until_ms)
 {
-    struct loop *loop = exchange->loop;
-    int error = exchange_hold(exchange);
+    int error = timers_set(&exchange->loop->timers, &exchange->timer, until_ms);
 
-    if (error)
-        return error;
-    error = timers_set(&loop->timers, &exchange->timer, until_ms);
     if (error)
         return error;
     if (!exchange->lent && exchange->call.chain)
@@ -76,8 +72,10 @@ static enum conn_outcome ask(struct conn *conn)
     struct exchange *exchange = conn->exchange;
     const struct call_question *question = &exchange->call.question;
     uint64_t now = clock_ms();
-    int error = message_write_extra_info(&exchange->out, question->type, question->name);
+    int error = exchange_hold(exchange); /* the answer comes behind the call's bytes */
 
+    if (!error)
+        error = message_write_extra_info(&exchange->out, question->type, question->name);
     if (!error)
         error = go_async(exchange, EXCHANGE_ASKING, step_deadline(exchange, now));
     return error ? fail(conn, MESSAGE_SERVICE_UNAVAILABLE) : CONN_STAYS;
@@ -198,9 +196,6 @@ static enum conn_outcome find_chain(struct conn *conn)
     struct chain *chain;
 
     exchange->waiter.parsed = tell_parsed;
-    /* Held before it can be told of anything by another thread. */
-    if (exchange_hold(exchange) < 0)
-        return fail(conn, MESSAGE_SERVICE_UNAVAILABLE);
     int outcome = confs_find(&loop->worker->confs, exchange->call.token, clock_ms(),
                              &exchange->waiter, &chain, &record);
     switch (outcome) {

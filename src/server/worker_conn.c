@@ -95,6 +95,13 @@ static bool is_busy(const struct exchange *exchange)
     return exchange->place != EXCHANGE_READING && exchange->place != EXCHANGE_ASKING;
 }
 
+/* Whether another thread may be using the exchange's buffers and the socket: one that
+ * runs the call, or the holder of a suspended one. */
+static bool has_holder(const struct exchange *exchange)
+{
+    return exchange->away || (exchange->place == EXCHANGE_PARKED && exchange->call.delay_ms == 0);
+}
+
 /* Refuses a frame; the stream stays in step. */
 static enum conn_outcome refuse(struct conn *conn, size_t frame_size)
 {
@@ -259,8 +266,8 @@ enum conn_outcome conn_go_on(struct conn *conn)
         enum conn_outcome outcome = handle_frames(conn);
         if (outcome != CONN_STAYS)
             return outcome;
-        if (conn->exchange->away)
-            return CONN_STAYS; /* its thread sends */
+        if (has_holder(conn->exchange))
+            return CONN_STAYS; /* who may be sending */
         int error = conn_flush(conn);
         if (error && error != -EAGAIN)
             return gone(conn);
@@ -289,7 +296,7 @@ enum conn_outcome conn_event(struct conn *conn, uint32_t events)
     if (events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP))
         conn->hangup = true;
     if (conn->exchange && is_busy(conn->exchange)) {
-        if (!(events & EPOLLOUT) || conn->exchange->away)
+        if (!(events & EPOLLOUT) || has_holder(conn->exchange))
             return CONN_STAYS;
         int error = conn_flush(conn);
         return error && error != -EAGAIN ? gone(conn) : CONN_STAYS;
@@ -314,14 +321,18 @@ static enum conn_outcome sever(struct exchange *exchange)
     return conn_go_on(conn);
 }
 
+/* Its filter, its holder or its parsing is past the deadline. */
 static enum conn_outcome late(struct exchange *exchange, uint64_t now_ms)
 {
-    uint32_t free_grip = GRIP_FREE;
+    uint32_t grip = GRIP_FREE;
 
-    if (exchange->away &&
-        !atomic_compare_exchange_strong(&exchange->grip, &free_grip, GRIP_SEVERED)) {
-        /* It is about to answer. */
+    if (!atomic_compare_exchange_strong(&exchange->grip, &grip, GRIP_SEVERED)) {
+        /* It is about to answer, or to get an answer. */
         (void)timers_set(&exchange->loop->timers, &exchange->timer, now_ms + 100);
+        return CONN_STAYS;
+    }
+    if (exchange->place == EXCHANGE_PARKED && !call_abandon(&exchange->call)) {
+        atomic_store(&exchange->grip, GRIP_FREE); /* resumed just now: the news are coming */
         return CONN_STAYS;
     }
     log_error("call %u got no decision within its deadline and is answered with "
@@ -351,8 +362,6 @@ enum conn_outcome conn_timeout(struct exchange *exchange, uint64_t now_ms)
             enum conn_outcome outcome = conn_run(conn);
             return outcome == CONN_STAYS ? conn_go_on(conn) : outcome;
         }
-        if (!call_abandon(&exchange->call))
-            return CONN_STAYS;
         return late(exchange, now_ms);
     case EXCHANGE_RUNNING:
     case EXCHANGE_PARSING:
