@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured other than as a ratio of load to the floor.
+
+Each function gives a list of facts: title, measured (text), value, target, met.
+"""
+import statistics
+import time
+
+from rows import SAY
+
+IDLE_SECONDS = 5
+EXPIRE_SECONDS = 4
+
+
+def fact(title, value, unit, target=None, met=None):
+    shown = f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
+    entry = {"title": title, "value": value, "measured": f"{shown} {unit}".strip()}
+    if target is not None:
+        entry.update(target=target, met=met)
+    return entry
+
+
+def blocking(bench):
+    """1 % of the calls sleep 50 ms: what the others notice."""
+    found = []
+    common = ["-c", "64", "--rate", "15000", *SAY]
+    for plugin, title in (("bench-sleep-declared", "declared"), ("bench-sleep", "undeclared")):
+        with bench.ours() as server:
+            without, with_sleep = [], []
+            for _ in range(bench.options.rounds):
+                for values, more in ((without, []), (with_sleep, ["--also", "1:" + plugin])):
+                    runner = bench.load([server], common + more, rounds=1)[0]
+                    values.append(runner["rounds"][0]["latency_us"]["p99"])
+                    if runner["errors"]:
+                        values[-1] = float("inf")
+            before, after = statistics.median(without), statistics.median(with_sleep)
+            entry = fact(f"1 % of calls sleep 50 ms, {title}: p99 of the others",
+                         after / before if before else float("inf"), "× of without",
+                         "at most 2 ×", after <= 2 * before)
+            entry["measured"] += f" ({before:.0f} → {after:.0f} µs)"
+            found.append(entry)
+    return found
+
+
+def scaling(bench):
+    """Four loops, and four workers, against one loop at 512 connections."""
+    arguments = ["-c", "512", "--expect", "stop", *SAY]
+    servers = [bench.ours("--threads 1", "one"), bench.ours("--threads 4", "loops"),
+               bench.ours("--threads 1 --workers 4", "workers")]
+    try:
+        for server in servers:
+            server.start()
+        cpu = [r["median"]["cpu_us_per_call"] for r in bench.load(servers, arguments)]
+    finally:
+        for server in servers:
+            server.stop()
+    return [fact(f"512 connections, 4 {name}: CPU per call", value / cpu[0],
+                 "× of one loop", "at most 1.1 ×", value <= 1.1 * cpu[0])
+            for name, value in (("loops", cpu[1]), ("workers", cpu[2]))]
+
+
+def confs(bench):
+    """100,000 confs: how fast, how large, and given back after they expired."""
+    environment = {"APISIX_CONF_EXPIRE_TIME": str(EXPIRE_SECONDS)}
+    with bench.ours(environment=environment) as server:
+        before = server.memory_kib()[1]
+        rate = bench.load([server], ["--mode", "conf", "--calls", "100000", *SAY],
+                          rounds=1)[0]["rounds"][0]["calls_per_second"]
+        full = server.memory_kib()[1]
+        time.sleep(EXPIRE_SECONDS * 1.2 + 5)
+        bench.load([server], ["--mode", "conf", "--calls", "10", *SAY], rounds=1)
+        time.sleep(1)
+        left = server.memory_kib()[1]
+    return [fact("PrepareConf, 100,000 distinct confs", round(rate), "/s", "at least 200,000/s",
+                 rate >= 200000),
+            fact("100,000 confs: memory", (full - before) / 1024, "MiB", "under 64 MiB",
+                 full - before < 64 * 1024),
+            fact("100,000 confs: memory kept after they expired", (left - before) / 1024, "MiB",
+                 "given back", left - before < (full - before) / 4)]
+
+
+def start(bench):
+    """From exec to the first answer, with all our plugins; others for comparison."""
+    found = []
+    for server in [bench.floor("stop"), bench.ours(), *bench.peers()]:
+        times = []
+        for _ in range(10):
+            times.append(server.start() * 1000)
+            server.stop()
+        value = statistics.median(times)
+        ours = server.name == "c-runner"
+        found.append(fact(f"start to first answer, {server.name}", value, "ms",
+                          "under 10 ms" if ours else None, value < 10 if ours else None))
+    return found
+
+
+def idle(bench):
+    found = []
+    for server in [bench.ours(), *bench.peers()]:
+        with server:
+            time.sleep(1)
+            before = server.wakeups()
+            time.sleep(IDLE_SECONDS)
+            wakeups = server.wakeups() - before
+            private = server.memory_kib()[0] / 1024
+            ours = server.name == "c-runner"
+            found += [fact(f"idle: wake-ups in {IDLE_SECONDS} s, {server.name}", wakeups, "",
+                           "0" if ours else None, wakeups == 0 if ours else None),
+                      fact(f"idle: private memory, {server.name}", private, "MiB",
+                           "under 4 MiB" if ours else None, private < 4 if ours else None)]
+    return found
+
+
+def connections(bench):
+    """10,000 connections that say nothing."""
+    with bench.ours() as server:
+        held = []
+        try:
+            threads = server.threads()
+            while len(held) < 10000:
+                connection = server.connect()
+                if not connection:
+                    break
+                held.append(connection)
+            time.sleep(1)
+            memory = server.memory_kib()[1] / 1024
+            more = server.threads() - threads
+        finally:
+            for connection in held:
+                connection.close()
+    return [fact("10,000 idle connections: connected", len(held), "", "10,000",
+                 len(held) == 10000),
+            fact("10,000 idle connections: memory", memory, "MiB", "under 64 MiB", memory < 64),
+            fact("10,000 idle connections: further threads", more, "", "0", more == 0)]
+
+
+FACTS = [("blocking", blocking), ("scaling", scaling), ("confs", confs), ("start", start),
+         ("idle", idle), ("connections", connections)]
