@@ -13,10 +13,11 @@ if(TARGET a6test)
     install(TARGETS a6test ARCHIVE)
 endif()
 install(DIRECTORY include/a6 DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES plugins/hello-rust/a6.rs DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/a6)
 install(DIRECTORY ${CMAKE_BINARY_DIR}/plugins/ DESTINATION ${A6_INSTALL_PLUGINDIR}
         FILES_MATCHING PATTERN "*.so")
 
-foreach(module a6-plugin a6-runner)
+foreach(module a6-plugin a6-runner a6-test)
     configure_file(${module}.pc.in ${module}.pc @ONLY)
     install(FILES ${CMAKE_BINARY_DIR}/${module}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endforeach()

@@ -16,6 +16,9 @@
     COMMAND("run", cmd_run, "serve the gateway's calls with plugins")                              \
     COMMAND("call", cmd_call, "make one call to a running runner and show what it changes")        \
     COMMAND("bench", cmd_bench, "put load on a running runner and measure it")                     \
+    COMMAND("try", cmd_try, "run a plugin once, without a gateway, and show what it changes")      \
+    COMMAND("check", cmd_check, "say what is in a plugin's file, and parse confs")                 \
+    COMMAND("new", cmd_new, "make the folder of a new plugin")                                     \
     COMMAND("version", cmd_version, "say which version this is; --long: all that a report needs")  \
     COMMAND("help", cmd_help, "say how a command is used")
 

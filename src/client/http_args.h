@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The options that describe one HTTP request, and the upstream's response to it, as
- * `c-runner call`, `try` and `bench` take them, andwhat the gateway would know about
+ * `c-runner call`, `try` and `bench` take them, and what the gateway would know about
  * both. One thread.
  *
  *     struct http_args http;

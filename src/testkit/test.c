@@ -290,6 +290,8 @@ a6_test_result a6_test_run(a6_test *test)
     test->outcome = (struct apply_outcome){0};
     prepare(test);
     if (!test->broken) {
+        for (size_t i = 0; i < CHAIN_COMPLAINTS; i++) /* each run tells its complaints anew */
+            test->chain->complaints[i] = 0;
         status = stage_play(&test->stage, test->chain, test->frame.data, test->frame.len);
         if (status == STAGE_LOST)
             result = A6_TEST_LOST;
