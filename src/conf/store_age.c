@@ -13,6 +13,9 @@
 
 /* Refreshed records and tombstones that one call saves from being the oldest. */
 #define STORE_AGE_MOVES 16u
+/* Tombstones are saved while they take no more than this part of the ring: where
+ * memory is short, records are worth more. */
+#define STORE_AGE_TOMBSTONE_PART 8u
 
 /* Replaces the record at the tail. There is room: that is what the reserve is for. */
 static void store_age_bury(struct conf_store *store, struct store_entry *entry, uint64_t now_ms)
@@ -83,6 +86,10 @@ static bool store_age_saves(struct conf_store *store, const struct store_entry *
     if (entry->state == STORE_DEAD || entry->expires <= now_ms)
         return false;
     if (entry->state == STORE_RECORD && entry->expires <= entry->order)
+        return false;
+    if (entry->state == STORE_TOMBSTONE &&
+        (uint64_t)store->shared->tombstones * sizeof(*entry) * STORE_AGE_TOMBSTONE_PART >
+            store->ring_size)
         return false;
     return store_ring_room(store, entry->size);
 }

@@ -29,6 +29,11 @@ struct store_content {
 int store_content_make(struct store_content *content, const struct message_prepare_conf *message);
 void store_content_free(struct store_content *content);
 
+/* No record is larger: an entry of eight bytes grows by a struct. */
+#define STORE_CONTENT_RECORD_MAX                                                                   \
+    (sizeof(struct conf_record) + STORE_CONTENT_MAX / 8 * sizeof(struct conf_entry) +              \
+     STORE_CONTENT_MAX)
+
 /* How many bytes a record of this content takes; 0 when the content cannot be one.
  * Trusts nothing in it. */
 size_t store_content_record_size(const uint8_t *data, size_t len);

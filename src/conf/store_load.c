@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The file is read twice: first all of it is verified, then it is taken, entry by
- * entry, verified once more. So nothing of a damaged file is taken, and no more memory
- * is needed than one entry's.
+ * entry, verified once more. So nothing of a damaged file is taken, no more memory is
+ * needed than one entry's, and the second time has it already.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,6 +25,7 @@ struct store_load {
     uint64_t now_ms;
     struct store_file_entry entry;
     struct buffer content;
+    struct buffer record;
 };
 
 static int store_load_read(struct store_load *load, void *data, size_t len)
@@ -48,27 +48,27 @@ static int store_load_header(struct store_load *load, struct store_file_header *
     return 0;
 }
 
-static bool store_load_is_record(const struct store_load *load)
+/* 0 when the content is that of the entry. */
+static int store_load_content(struct store_load *load)
 {
     const struct store_file_entry *entry = &load->entry;
     const uint8_t *data = load->content.data;
-    struct conf_record *record;
     size_t size;
-    bool sound;
+    int err;
 
     if (entry->state == STORE_TOMBSTONE)
-        return entry->length == 0;
+        return entry->length ? -EBADMSG : 0;
     if (entry->state != STORE_RECORD || store_hash(data, entry->length, 0) != entry->hash ||
         store_hash_token(data, entry->length, entry->hash, entry->attempt) != entry->token)
-        return false;
+        return -EBADMSG;
     size = store_content_record_size(data, entry->length);
-    record = size ? malloc(size) : NULL;
-    if (!record)
-        return false;
-    memcpy((uint8_t *)record + size - entry->length, data, entry->length);
-    sound = store_content_record(record, size, entry->length) == 0;
-    free(record);
-    return sound;
+    if (!size)
+        return -EBADMSG;
+    err = buffer_reserve(&load->record, size);
+    if (err)
+        return err;
+    memcpy(load->record.data + size - entry->length, data, entry->length);
+    return store_content_record((void *)load->record.data, size, entry->length);
 }
 
 /* The next entry and its content. */
@@ -88,7 +88,7 @@ static int store_load_entry(struct store_load *load)
         err = store_load_read(load, load->content.data, entry->length);
     if (err)
         return err;
-    return store_load_is_record(load) ? 0 : -EBADMSG;
+    return store_load_content(load);
 }
 
 /* The time of the store, as far in the future as the wall clock says, but no farther
@@ -200,11 +200,13 @@ int conf_store_load(struct conf_store *store, const char *path)
     load.wall_ms = store_file_wall_ms();
     load.now_ms = clock_ms();
     buffer_init(&load.content, STORE_CONTENT_MAX);
+    buffer_init(&load.record, STORE_CONTENT_RECORD_MAX);
     err = store_load_pass(&load, false);
     if (!err) {
         rewind(load.file);
         err = store_load_pass(&load, true);
     }
+    buffer_free(&load.record);
     buffer_free(&load.content);
     fclose(load.file);
     return err;
