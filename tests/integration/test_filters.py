@@ -540,15 +540,22 @@ def test_a_call_that_is_resumed_too_late(shared, conn, tmp_path):
 # ---- cells ----
 
 
-def test_cells_count_over_calls_and_connections_per_conf(shared, conn):
+def test_cells_count_over_calls_and_connections_per_route(shared, conn):
     lines = script("parse-cell hits", "cell-add 2 1", "report")
-    one = conn.prepare_conf(lines, "route#cell one")
-    two = conn.prepare_conf(lines, "route#cell two")
+    one = conn.prepare_conf(lines, "route#one#ext-plugin-pre-req#1")
+    two = conn.prepare_conf(lines, "route#two#ext-plugin-pre-req#1")
     for n in range(1, 4):
         assert report(conn.req_call(one).body) == {"cell-add 2 1": str(n)}
     with shared.connect() as other:
         assert report(other.req_call(one).body) == {"cell-add 2 1": "4"}
     assert report(conn.req_call(two).body) == {"cell-add 2 1": "1"}
+
+
+def test_a_route_keeps_its_cell_when_it_is_changed(conn):
+    for version in range(1, 4):
+        token = conn.prepare_conf(script("parse-cell hits", "cell-add 0 1", "report"),
+                                  "route#changing#ext-plugin-pre-req#%d" % version)
+        assert report(conn.req_call(token).body) == {"cell-add 0 1": str(version)}
 
 
 def test_a_leaky_bucket(conn):

@@ -176,7 +176,12 @@ def test_the_confs_memory_is_freed_when_they_end(start, tmp_path):
     conn = runner.connect()
     freed = tmp_path / "freed"
     conn.req_call(conn.prepare_conf(script("free-touch %s" % freed)))
-    wait_until(freed.exists, "free_conf")
+
+    def is_freed_while_other_calls_go_on():
+        assert body(conn, conn.prepare_conf(says("others"))) == b"others"
+        return freed.exists()
+
+    wait_until(is_freed_while_other_calls_go_on, "free_conf")
 
 
 def test_twenty_thousand_confs(start):

@@ -26,6 +26,12 @@ static void do_id(struct probe_run *run, char *rest)
     probe_say(run, "%u", (unsigned)a6_call_id(run->call));
 }
 
+static void do_pid(struct probe_run *run, char *rest)
+{
+    (void)rest;
+    probe_say(run, "%d", (int)getpid());
+}
+
 static void do_state(struct probe_run *run, char *rest)
 {
     const char *state = a6_state(run->call);
@@ -372,6 +378,7 @@ static void do_report_header(struct probe_run *run, char *rest)
 
 static const struct probe_command commands[] = {
     {"id", do_id},
+    {"pid", do_pid},
     {"state", do_state},
     {"time-left", do_time_left},
     {"alloc", do_alloc},
