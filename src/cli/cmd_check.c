@@ -217,8 +217,7 @@ int cmd_check(int argc, char **argv)
     if (status || options->help)
         goto out;
     (void)log_open(&log);
-    try_run_init(&run);
-    if (load_files(&run, argv + optind) < 0)
+    if (try_run_init(&run) < 0 || load_files(&run, argv + optind) < 0)
         status = EXIT_FAILED;
     (void)fflush(stdout);
     if (check_confs(&run, conf_args_pairs(&options->confs)) < 0)

@@ -198,8 +198,10 @@ int cmd_try(int argc, char **argv)
     if (status || options->help)
         goto out;
     (void)log_open(&log);
-    try_run_init(&run);
-    status = run_plugins(options, &run, argv + optind);
+    if (try_run_init(&run) == 0)
+        status = run_plugins(options, &run, argv + optind);
+    else
+        status = EXIT_FAILED;
     try_run_free(&run);
     log_close();
 out:

@@ -7,9 +7,6 @@
 #include <string.h>
 
 #include "cli/conf_args.h"
-#include "client/heap_out.h"
-#include "testkit/stage.h"
-#include "wire/frame.h"
 
 #define CELLS 256u
 
@@ -24,14 +21,16 @@ __attribute__((format(printf, 3, 4))) static int fail(struct try_run *run, int s
     return status;
 }
 
-void try_run_init(struct try_run *run)
+int try_run_init(struct try_run *run)
 {
     *run = (struct try_run){0};
     registry_init(&run->registry);
+    return stage_init(&run->stage, NULL);
 }
 
 void try_run_free(struct try_run *run)
 {
+    stage_free(&run->stage);
     registry_free(&run->registry);
     cells_close(run->cells);
 }
@@ -84,45 +83,6 @@ int try_run_parse(struct try_run *run, struct wire_pairs plugins, struct chain *
     return 0;
 }
 
-static int write_call(struct http_args *http, struct wire_out *frame)
-{
-    if (http->has_response) {
-        const struct message_http_resp_call_write message = {.status = http->response.status,
-                                                             .headers = http->response.headers};
-        return message_write_http_resp_call(frame, &message);
-    }
-    const struct message_http_req_call_write message = {.method = http->request.method,
-                                                        .source = http->source,
-                                                        .path = http->request.path,
-                                                        .args = http->request.args,
-                                                        .headers = http->request.headers};
-    return message_write_http_req_call(frame, &message);
-}
-
-/* The reply as the gateway takes it. */
-static int apply(struct try_run *run, struct http_args *http, const struct stage *stage,
-                 struct apply_outcome *outcome)
-{
-    struct message_http_req_reply_view request;
-    struct message_http_resp_reply_view response;
-    struct frame frame;
-    int status = frame_parse(stage->reply.data, stage->reply.len, &frame) == 0 ? 0 : -EBADMSG;
-
-    if (status == 0 && frame.type == FRAME_ERROR)
-        return fail(run, -ECANCELED,
-                    "the call failed, as the line above says; the gateway would answer 503");
-    if (http->has_response) {
-        status =
-            status ? status : message_read_http_resp_reply(frame.payload, frame.size, &response);
-        status =
-            status ? status : apply_resp_reply(&http->arena, &http->response, &response, outcome);
-    } else {
-        status = status ? status : message_read_http_req_reply(frame.payload, frame.size, &request);
-        status = status ? status : apply_req_reply(&http->arena, &http->request, &request, outcome);
-    }
-    return status < 0 ? fail(run, status, "the reply cannot be applied: %s", strerror(-status)) : 0;
-}
-
 __attribute__((format(printf, 3, 4))) static void
 note(struct http_args *http, struct apply_outcome *outcome, const char *format, ...)
 {
@@ -162,25 +122,18 @@ static void add_notes(const struct chain *chain, struct http_args *http, const s
 static int play(struct try_run *run, struct chain *chain, struct http_args *http,
                 struct apply_outcome *outcome)
 {
-    struct stage stage;
-    struct wire_out frame;
     int status;
 
-    heap_out_init(&frame);
-    status = stage_init(&stage, &http->answers);
-    if (status == 0)
-        status = write_call(http, &frame);
-    if (status == 0)
-        status = stage_play(&stage, chain, frame.data, frame.len);
-    if (status < 0)
-        status = fail(run, status, "the call cannot be made: %s", strerror(-status));
-    else
-        status = apply(run, http, &stage, outcome);
-    if (status == 0)
-        add_notes(chain, http, &stage, outcome);
-    stage_free(&stage);
-    heap_out_free(&frame);
-    return status;
+    run->stage.answers = &http->answers;
+    status = stage_http_play(&run->stage, chain, http, &http->arena, outcome);
+    if (status == STAGE_ERROR)
+        return fail(run, -ECANCELED,
+                    "the call failed, as the line above says; the gateway would answer 503");
+    if (status != 0)
+        return fail(run, -EIO, "the call cannot be made: %s",
+                    status < 0 ? strerror(-status) : "a question was not understood");
+    add_notes(chain, http, &run->stage, outcome);
+    return 0;
 }
 
 int try_run_play(struct try_run *run, struct wire_pairs plugins, struct http_args *http,
@@ -191,7 +144,6 @@ int try_run_play(struct try_run *run, struct wire_pairs plugins, struct http_arg
 
     if (status < 0)
         return status;
-    *outcome = (struct apply_outcome){0};
     status = play(run, chain, http, outcome);
     chain_drop(chain);
     return status;

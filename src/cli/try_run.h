@@ -6,17 +6,18 @@
 #ifndef CLI_TRY_RUN_H
 #define CLI_TRY_RUN_H
 
-#include "client/http_args.h"
-#include "plugin/chain.h"
 #include "plugin/loader.h"
+#include "testkit/stage_http.h"
 
 struct try_run {
     struct registry registry;
     struct cells *cells;
+    struct stage stage;            /* holds the reply that an outcome shows */
     char error[LOADER_ERROR_SIZE]; /* after a failure, terminated */
 };
 
-void try_run_init(struct try_run *run);
+/* 0, -ENOMEM; try_run_free is due in any case. */
+int try_run_init(struct try_run *run);
 
 /* Shuts the plugins down and unloads them. */
 void try_run_free(struct try_run *run);
@@ -30,7 +31,7 @@ int try_run_load(struct try_run *run, char *const *files);
  * -ENOMEM. Negative: with run->error. */
 int try_run_parse(struct try_run *run, struct wire_pairs plugins, struct chain **chain);
 
-/* Runs the call through the plugins. The outcome lives in http's arena. 0, or -errno with
+/* Runs the call through the plugins. The outcome borrows from http and run. 0, or -errno with
  * run->error. */
 int try_run_play(struct try_run *run, struct wire_pairs plugins, struct http_args *http,
                  struct apply_outcome *outcome);

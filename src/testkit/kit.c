@@ -24,10 +24,9 @@ static void keep_line(void *user, int level, const char *line, size_t len)
                         (int)(line + len - text), text);
 }
 
-static int complain(const char *what)
+static void complain(const char *what)
 {
     fprintf(stderr, "a6 test: %s\n", what);
-    return -EINVAL;
 }
 
 static int start(void)
@@ -41,13 +40,16 @@ static int start(void)
     if (!registered && atexit(kit_stop) == 0)
         registered = true;
     registry_init(&kit.registry);
-    if (log_open(&config) < 0 || cells_create(&kit.cells, KIT_CELLS) < 0)
-        return complain("no memory");
+    if (log_open(&config) < 0 || cells_create(&kit.cells, KIT_CELLS) < 0) {
+        complain("no memory");
+        return -ENOMEM;
+    }
     kit.running = true;
     if (loader_linked(&kit.registry, error, sizeof(error)) < 0 ||
         loader_start(&kit.registry, kit.cells, error, sizeof(error)) < 0) {
         kit_stop();
-        return complain(error);
+        complain(error);
+        return -EINVAL;
     }
     return 0;
 }
@@ -59,16 +61,23 @@ struct kit *kit_get(void)
     return &kit;
 }
 
+/* After something was added, or failed to be. */
+static int start_added(int status, char error[LOADER_ERROR_SIZE])
+{
+    if (status == 0)
+        status = loader_start(&kit.registry, kit.cells, error, LOADER_ERROR_SIZE);
+    if (status < 0)
+        complain(error);
+    return status;
+}
+
 int kit_add(const a6_plugin *plugin)
 {
     char error[LOADER_ERROR_SIZE];
 
     if (!kit_get())
         return -EINVAL;
-    if (registry_add(&kit.registry, plugin, NULL, error, sizeof(error)) < 0 ||
-        loader_start(&kit.registry, kit.cells, error, sizeof(error)) < 0)
-        return complain(error);
-    return 0;
+    return start_added(registry_add(&kit.registry, plugin, NULL, error, sizeof(error)), error);
 }
 
 int kit_load(const char *file)
@@ -77,10 +86,7 @@ int kit_load(const char *file)
 
     if (!kit_get())
         return -EINVAL;
-    if (loader_file(&kit.registry, file, error, sizeof(error)) < 0 ||
-        loader_start(&kit.registry, kit.cells, error, sizeof(error)) < 0)
-        return complain(error);
-    return 0;
+    return start_added(loader_file(&kit.registry, file, error, sizeof(error)), error);
 }
 
 void kit_stop(void)

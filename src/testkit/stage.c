@@ -82,21 +82,20 @@ int stage_init(struct stage *stage, const struct answers *answers)
                                          .deadline_ms = STAGE_DEADLINE_MS};
     heap_out_init(&stage->reply);
     call_init(&stage->call, &surroundings, &stage->limits, stage);
-    failed = pthread_condattr_init(&attributes);
-    if (failed)
-        return -failed;
+    pthread_mutex_init(&stage->mutex, NULL); /* these three cannot fail on Linux ... */
+    pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    failed = pthread_cond_init(&stage->resumed, &attributes);
+    failed = pthread_cond_init(&stage->resumed, &attributes); /* ... and this one hardly */
     pthread_condattr_destroy(&attributes);
-    if (failed)
-        return -failed;
-    return -pthread_mutex_init(&stage->mutex, NULL);
+    return -failed;
 }
 
 void stage_free(struct stage *stage)
 {
-    call_free(&stage->call);
     heap_out_free(&stage->reply);
+    if (stage->stuck)
+        return;
+    call_free(&stage->call);
     pthread_cond_destroy(&stage->resumed);
     pthread_mutex_destroy(&stage->mutex);
 }
@@ -169,6 +168,8 @@ int stage_play(struct stage *stage, struct chain *chain, const uint8_t *frame, s
     struct frame parsed;
     int status;
 
+    if (stage->stuck)
+        return -ETIMEDOUT;
     heap_out_free(&stage->reply);
     stage->delayed_ms = 0;
     stage->resume_due = false;
@@ -185,7 +186,8 @@ int stage_play(struct stage *stage, struct chain *chain, const uint8_t *frame, s
         status = message_write_error(&stage->reply, MESSAGE_SERVICE_UNAVAILABLE);
     }
     stage->asked = stage->turn.asked;
-    if (status != -ETIMEDOUT)
+    stage->stuck = status == -ETIMEDOUT;
+    if (!stage->stuck)
         call_end(&stage->call);
     return status;
 }

@@ -30,6 +30,7 @@ struct stage {
     pthread_mutex_t mutex;
     pthread_cond_t resumed;
     bool resume_due;
+    bool stuck; /* somebody still has the call: it is never freed */
 };
 
 /* What stage_play gives besides 0. */
@@ -37,7 +38,7 @@ enum {
     STAGE_LOST = 1, /* the gateway vanished or did not understand: there is no reply */
 };
 
-/* 0, -ENOMEM. */
+/* 0, -ENOMEM; stage_free is due in any case. */
 int stage_init(struct stage *stage, const struct answers *answers);
 void stage_free(struct stage *stage);
 

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-#include "client/heap_out.h"
 #include "testkit/kit.h"
 #include "wire/frame.h"
 
@@ -48,7 +47,6 @@ static a6_test *make(int option, const char *line)
 
     if (!test)
         return NULL;
-    heap_out_init(&test->frame);
     arena_init(&test->arena, OUTCOME_MEMORY_MAX);
     if (http_args_init(&test->http) < 0 || stage_init(&test->stage, &test->http.answers) < 0) {
         broken(test, line, "no memory");
@@ -78,7 +76,6 @@ void a6_test_free(a6_test *test)
         chain_drop(test->chain);
     stage_free(&test->stage);
     http_args_free(&test->http);
-    heap_out_free(&test->frame);
     arena_free(&test->arena);
     free(test->log);
     free(test);
@@ -206,23 +203,6 @@ void a6_test_use_plugin(a6_test *test, const a6_plugin *plugin, const char *conf
 
 /* ---- running ---- */
 
-static int make_frame(a6_test *test)
-{
-    const struct http_args *http = &test->http;
-
-    if (http->has_response) {
-        const struct message_http_resp_call_write message = {.status = http->response.status,
-                                                             .headers = http->response.headers};
-        return message_write_http_resp_call(&test->frame, &message);
-    }
-    const struct message_http_req_call_write message = {.method = http->request.method,
-                                                        .source = http->source,
-                                                        .path = http->request.path,
-                                                        .args = http->request.args,
-                                                        .headers = http->request.headers};
-    return message_write_http_req_call(&test->frame, &message);
-}
-
 /* Once: the message as the gateway sends it, and the chain of plugins. */
 static void prepare(a6_test *test)
 {
@@ -234,37 +214,23 @@ static void prepare(a6_test *test)
     test->finished = true;
     if (http_args_finish(&test->http) < 0)
         broken(test, "the message", test->http.error);
-    else if (make_frame(test) < 0)
-        broken(test, "the message", "it does not fit a frame");
     else if (!kit ||
              chain_parse(&(struct chain_options){.registry = &kit->registry, .cells = kit->cells},
                          1, key, test->confs, test->conf_count, &test->chain) < 0)
         broken(test, "the confs", "no memory");
 }
 
-/* Reads the reply and applies it as the gateway does. */
-static a6_test_result judge(a6_test *test)
+static a6_test_result play(a6_test *test)
 {
-    const struct http_args *http = &test->http;
-    struct message_http_req_reply_view request;
-    struct message_http_resp_reply_view response;
-    struct frame frame;
-    int status = -EBADMSG;
+    int status =
+        stage_http_play(&test->stage, test->chain, &test->http, &test->arena, &test->outcome);
 
-    if (frame_parse(test->stage.reply.data, test->stage.reply.len, &frame) != 0)
-        status = -EBADMSG;
-    else if (frame.type == FRAME_ERROR)
+    if (status == STAGE_LOST)
+        return A6_TEST_LOST;
+    if (status == STAGE_ERROR)
         return test->chain->refused ? A6_TEST_REFUSED : A6_TEST_FAILED;
-    else if (http->has_response)
-        status = message_read_http_resp_reply(frame.payload, frame.size, &response);
-    else
-        status = message_read_http_req_reply(frame.payload, frame.size, &request);
-    if (status == 0 && http->has_response)
-        status = apply_resp_reply(&test->arena, &http->response, &response, &test->outcome);
-    else if (status == 0)
-        status = apply_req_reply(&test->arena, &http->request, &request, &test->outcome);
     if (status < 0) {
-        broken(test, "the reply", strerror(-status));
+        broken(test, "the call", strerror(-status));
         return A6_TEST_BROKEN;
     }
     if (test->outcome.stopped)
@@ -281,7 +247,6 @@ static void keep_log(a6_test *test)
 a6_test_result a6_test_run(a6_test *test)
 {
     a6_test_result result = A6_TEST_BROKEN;
-    int status;
 
     if (!test)
         return A6_TEST_BROKEN;
@@ -292,13 +257,7 @@ a6_test_result a6_test_run(a6_test *test)
     if (!test->broken) {
         for (size_t i = 0; i < CHAIN_COMPLAINTS; i++) /* each run tells its complaints anew */
             test->chain->complaints[i] = 0;
-        status = stage_play(&test->stage, test->chain, test->frame.data, test->frame.len);
-        if (status == STAGE_LOST)
-            result = A6_TEST_LOST;
-        else if (status < 0)
-            broken(test, "the call", strerror(-status));
-        else
-            result = judge(test);
+        result = play(test);
     }
     keep_log(test);
     return result;

@@ -7,8 +7,7 @@
 
 #include <a6/test.h>
 
-#include "client/http_args.h"
-#include "testkit/stage.h"
+#include "testkit/stage_http.h"
 
 #define TEST_PLUGINS_MAX 32u
 
@@ -17,10 +16,9 @@ struct a6_test {
     struct chain_conf confs[TEST_PLUGINS_MAX];
     uint32_t conf_count;
     struct stage stage;
-    struct wire_out frame; /* of the call; made at the first run */
-    struct chain *chain;
-    bool finished; /* the message is whole: it cannot be changed any more */
-    bool broken;   /* a line on stderr has said why */
+    struct chain *chain; /* made at the first run */
+    bool finished;       /* the message is whole: it cannot be changed any more */
+    bool broken;         /* a line on stderr has said why */
 
     /* of the last run */
     struct arena arena;
