@@ -49,6 +49,22 @@ foreach(room base wire conf client plugin server testkit cli)
     endforeach()
 endforeach()
 
+# ---- shared objects that unit tests load: tests/unit/<room>/fixtures/<name>.c ----
+
+file(GLOB fixtures CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/*/fixtures/*.c)
+foreach(source ${fixtures})
+    get_filename_component(name ${source} NAME_WE)
+    add_library(fixture_${name} SHARED ${source})
+    set_target_properties(fixture_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
+        LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/fixtures)
+    target_link_libraries(fixture_${name} PRIVATE a6_flags)
+endforeach()
+# One that is no plugin itself but needs a library that is one.
+if(TARGET fixture_borrowed)
+    target_link_options(fixture_borrowed PRIVATE -Wl,--no-as-needed)
+    target_link_libraries(fixture_borrowed PRIVATE fixture_good)
+endif()
+
 # ---- tests of plugins ----
 
 get_property(targets DIRECTORY PROPERTY BUILDSYSTEM_TARGETS)

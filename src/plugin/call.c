@@ -53,6 +53,7 @@ void call_end(struct call *call)
     call->step = 0;
     call->chain = NULL;
     call->current = NULL;
+    call->speaker = NULL;
     call->fetched = false;
     call->failed = false;
     call->delayed = false;

@@ -91,11 +91,12 @@ struct call {
     struct chain *chain; /* borrowed from call_start to call_end */
     /* While its filter runs, and until it has finished when it is suspended. */
     const struct plugin *current;
-    bool fetched;  /* what this step declared is here, as far as it can be had */
-    bool failed;   /* reply with SERVICE_UNAVAILABLE */
-    bool delayed;  /* a6_delay was called by the filter that runs */
-    bool misused;  /* suspended, but the filter did not return A6_PENDING */
-    bool filtered; /* a filter has run */
+    const struct plugin *speaker; /* who answered or set the body last; NULL: none */
+    bool fetched;                 /* what this step declared is here, as far as it can be had */
+    bool failed;                  /* reply with SERVICE_UNAVAILABLE */
+    bool delayed;                 /* a6_delay was called by the filter that runs */
+    bool misused;                 /* suspended, but the filter did not return A6_PENDING */
+    bool filtered;                /* a filter has run */
     enum { CALL_NOT_PARKED, CALL_PARKED_DELAY, CALL_PARKED_SUSPENDED } parked;
     /* By clock_ms(). now_ms: the owner may set it before call_run to save a look at the
      * clock; 0: call_run looks itself. */

@@ -38,19 +38,37 @@ static struct message_http_req_reply reply_of(const struct call *call)
     };
 }
 
+/* Has the writer count. */
+static int count_size(const struct call *call, size_t more, const struct wire_pair *header)
+{
+    struct message_http_req_reply reply = reply_of(call);
+    struct wire_out nowhere = {.grow = refuse, .tail_from = SIZE_MAX};
+    struct wire_pair *pairs = calloc((size_t)reply.headers.count + 1, sizeof(*pairs));
+    int failed;
+
+    if (!pairs)
+        return -ENOMEM;
+    if (reply.headers.count > 0)
+        memcpy(pairs, reply.headers.first, reply.headers.count * sizeof(*pairs));
+    if (header)
+        pairs[reply.headers.count++] = *header;
+    reply.headers.first = pairs;
+    if (more > 0 || reply.body.data)
+        reply.body = (struct wire_str){"", (uint32_t)(reply.body.len + more)};
+    failed = message_write_http_req_reply(&nowhere, &reply);
+    free(pairs);
+    return failed == -EMSGSIZE ? failed : 0;
+}
+
 /*
  * Whether the answer still fits with so many more bytes of body, and a header if pair
- * is given. Adds up first, and has the writer count only near the limit.
+ * is given. Adds up, and has the writer count only near the limit.
  */
 static int check_size(const struct call *call, size_t more, const struct wire_pair *header)
 {
     const struct call_request *request = call->message.as_request;
-    struct message_http_req_reply reply = reply_of(call);
-    struct wire_out nowhere = {.grow = refuse, .tail_from = SIZE_MAX};
     uint64_t bytes = (uint64_t)request->answer_bytes + request->answer_body.len + more;
-    uint64_t headers = reply.headers.count;
-    struct wire_pair *pairs;
-    int failed;
+    uint64_t headers = request->answer_headers.count;
 
     if (header) {
         bytes += (uint64_t)header->name.len + header->value.len;
@@ -60,20 +78,7 @@ static int check_size(const struct call *call, size_t more, const struct wire_pa
         return 0;
     if (bytes > FRAME_PAYLOAD_MAX)
         return -EMSGSIZE;
-
-    if (more > 0 || reply.body.data)
-        reply.body = (struct wire_str){"", (uint32_t)(request->answer_body.len + more)};
-    pairs = calloc((size_t)headers + 1, sizeof(*pairs));
-    if (!pairs)
-        return -ENOMEM;
-    if (reply.headers.count > 0)
-        memcpy(pairs, reply.headers.first, reply.headers.count * sizeof(*pairs));
-    if (header)
-        pairs[headers - 1] = *header;
-    reply.headers = (struct wire_pairs){pairs, (uint32_t)headers};
-    failed = message_write_http_req_reply(&nowhere, &reply);
-    free(pairs);
-    return failed == -EMSGSIZE ? failed : 0;
+    return count_size(call, more, header);
 }
 
 int call_answer_begin(a6_request *req, unsigned status)
@@ -86,6 +91,7 @@ int call_answer_begin(a6_request *req, unsigned status)
     if (request->answered)
         return 0;
     request->answered = true;
+    call_of(req)->speaker = call_of(req)->current;
     request->answer_headers.count = 0;
     request->answer_headers.capacity = 0;
     request->answer_body = (struct call_text){NULL, 0, 0};

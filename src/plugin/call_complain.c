@@ -10,11 +10,11 @@
 
 static void write_line(struct call *call, const char *text)
 {
-    const char *key = call->chain ? call->chain->key : "(none)";
-    bool first = !call->chain || chain_complain_once(call->chain, text);
+    bool first = chain_complain_once(call->chain, text);
 
     if (first || log_enabled(LOG_DEBUG))
-        log_write(first ? LOG_ERROR : LOG_DEBUG, "%s; call %u, conf %s", text, call->id, key);
+        log_write(first ? LOG_ERROR : LOG_DEBUG, "%s; call %u, conf %s", text, call->id,
+                  call->chain->key);
 }
 
 void call_complain(struct call *call, const char *format, ...)
@@ -48,10 +48,14 @@ void call_complain_result(struct call *call, a6_result result)
 
 void call_complain_reply(struct call *call, const char *text)
 {
+    const struct plugin *speaker = call->speaker;
     char line[TEXT_SIZE] = "";
     size_t len = 0;
 
-    for (uint32_t i = 0; call->chain && i < call->chain->count && len < sizeof(line); i++)
+    if (speaker)
+        len = (size_t)snprintf(line, sizeof(line), "plugin %s (%s)", speaker->about.name,
+                               speaker->file ? speaker->file : "linked in");
+    for (uint32_t i = 0; !speaker && i < call->chain->count && len < sizeof(line); i++)
         len += (size_t)snprintf(line + len, sizeof(line) - len, "%s%s", i ? ", " : "plugin ",
                                 call->chain->steps[i].plugin->about.name);
     if (len < sizeof(line))

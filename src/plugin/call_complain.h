@@ -15,7 +15,7 @@ __attribute__((format(printf, 2, 3))) void call_complain(struct call *call, cons
 /* A filter's result that is not A6_OK. */
 void call_complain_result(struct call *call, a6_result result);
 
-/* Of the reply, after the filters: names those that may have made it. */
+/* Of the reply, after the filters: names the one that made most of it, or all. */
 void call_complain_reply(struct call *call, const char *text);
 
 #endif

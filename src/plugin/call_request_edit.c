@@ -101,6 +101,7 @@ int call_request_set_body(a6_request *req, a6_str body)
     if (!copy.data)
         return -ENOMEM;
     call_request_of(req)->body = copy;
+    call_of(req)->speaker = call_of(req)->current;
     return 0;
 }
 

@@ -119,6 +119,7 @@ int call_response_set_body(a6_response *res, a6_str body)
     if (!copy.data)
         return -ENOMEM;
     response_of(res)->body = copy;
+    call_of(res)->speaker = call_of(res)->current;
     return 0;
 }
 
