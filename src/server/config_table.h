@@ -90,4 +90,7 @@ OPTION("group", 0, CONFIG_TEXT, group, NULL, 0, 0, NULL, "NAME",
 OPTION("allow-uid", 0, CONFIG_TEXT, allow_uids, NULL, 0, 0, NULL, "UIDS",
        "Serve only peers with these numeric user ids, separated by commas. The default is "
        "whoever may write to the socket file.")
+OPTION("core-dumps", 0, CONFIG_SWITCH, core_dumps, NULL, 0, 0, "no", NULL,
+       "Let workers be dumped and debugged. Without it neither other processes of the same "
+       "user nor core files can read requests and confs out of them.")
 /* clang-format on */

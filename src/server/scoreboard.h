@@ -17,8 +17,6 @@
 #define SCOREBOARD_WORKERS 64
 #define SCOREBOARD_THREADS 1024
 #define SCOREBOARD_NAME 64
-#define SCOREBOARD_FRAMES 48
-#define SCOREBOARD_KEY 128
 
 struct scoreboard_thread {
     uint32_t used;           /* since the worker started */
@@ -35,8 +33,6 @@ struct scoreboard_crash {
     int code;
     uint64_t address;
     int32_t thread; /* its slot, -1: none of ours */
-    uint32_t frame_count;
-    uint64_t frames[SCOREBOARD_FRAMES];
 };
 
 struct scoreboard_worker {

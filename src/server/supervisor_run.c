@@ -17,7 +17,7 @@
 #include "plugin/loader.h"
 #include "server/control.h"
 #include "server/supervisor.h"
-
+#include "server/worker_privileges.h"
 #define PROD_LOG "logs/runner.log"
 #define CELLS_MAX 65536u
 #define SAVE_EVERY_MS 1000
@@ -195,13 +195,14 @@ static int start(struct supervisor *supervisor, char *error, size_t size)
     if (config->conf_expire_time == 0) {
         snprintf(error, size, "APISIX_CONF_EXPIRE_TIME must be a number of seconds above 0");
         return -EINVAL;
-    }
+    }    int failed = privileges_check(config, error, size);
+    if (failed)
+        return failed;
     supervisor->watch_stdin = fstat(STDIN_FILENO, &input) == 0 && S_ISFIFO(input.st_mode);
     raise_descriptor_limit();
     /* A gateway that starts a runner is reloading when the path is taken: its next runner
-     * replaces the one before. */
-    int failed = listener_prepare(&supervisor->listener, config->listen_address,
-                                  config->takeover || supervisor->watch_stdin, error, size);
+     * replaces the one before. */    failed = listener_prepare(&supervisor->listener, config->listen_address,
+                              config->takeover || supervisor->watch_stdin, error, size);
     if (failed)
         return failed;
     supervisor->heritage.listen_fd = supervisor->listener.fd;

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "server/worker_conn.h"
 #include "server/worker_loop.h"
-
+#include "server/worker_privileges.h"
 #define ACCEPT_AT_ONCE 32
 #define PAUSE_MS 100u
 
@@ -76,7 +76,10 @@ bool accept_some(struct loop *loop)
         }
         int fd = accept4(worker->heritage->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            hand_to_loop(loop, fd);
+            if (privileges_allow(worker->heritage->config, fd))
+                hand_to_loop(loop, fd);
+            else
+                close(fd);
             continue;
         }
         if (errno == EINTR || errno == ECONNABORTED)

@@ -114,9 +114,7 @@ static void answer(struct exchange *exchange)
 {
     if (!grip_take(exchange))
         return; /* the loop has answered */
-    int error = call_write_reply(&exchange->call, &exchange->out);
-    if (error)
-        error = exchange_error(exchange, MESSAGE_SERVICE_UNAVAILABLE);
+    int error = exchange_write_reply(exchange);
     if (!error)
         error = exchange_send(exchange, exchange->conn->fd);
     if (error && error != -EAGAIN)
@@ -212,6 +210,7 @@ static void enter(struct call *call, const struct plugin *plugin)
         atomic_store_explicit(&self->slot->inside, 1, memory_order_release);
     }
     inside = exchange;
+    atomic_store_explicit(&exchange->thread, self ? self->id : 0, memory_order_relaxed);
     if (!exchange->apart) {
         exchange->deadline_ms = call->deadline_ms;
         exchange->loop->running_plugin = call->chain->steps[call->step].plugin;
@@ -227,6 +226,7 @@ static void leave(struct call *call)
     if (self && self->slot)
         atomic_store_explicit(&self->slot->inside, 0, memory_order_release);
     inside = NULL;
+    atomic_store_explicit(&exchange->thread, 0, memory_order_relaxed);
     if (!exchange->apart && !loop_leave(exchange->loop, exchange->turn))
         exchange->apart = true;
 }

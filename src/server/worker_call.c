@@ -23,10 +23,15 @@ static enum conn_outcome fail(struct conn *conn, enum message_error code)
 static enum conn_outcome reply(struct conn *conn)
 {
     struct exchange *exchange = conn->exchange;
-    int error = call_write_reply(&exchange->call, &exchange->out);
 
-    if (error)
-        return fail(conn, MESSAGE_SERVICE_UNAVAILABLE);
+    conn->loop->uncounted++;
+    int error = exchange_write_reply(exchange);
+
+    if (error) {
+        exchange->place = EXCHANGE_READING;
+        conn_close(conn);
+        return CONN_GONE;
+    }
     if (exchange->out.tail_len) {
         error = conn_flush(conn); /* while the tail's bytes are there */
         if (error && error != -EAGAIN) {
@@ -260,6 +265,9 @@ static void back_alone(struct exchange *exchange, uint32_t news)
 
     if (news & NEWS_BACK) {
         exchange->away = exchange->apart = false;
+        if (exchange->lost)
+            atomic_fetch_sub(&exchange->loop->worker->lost_threads, 1);
+        exchange->lost = false;
         exchange->place = EXCHANGE_PARKED;
         if (exchange->parked && !exchange->call.delay_ms && !resumed)
             return; /* until its holder resumes */

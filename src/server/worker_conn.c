@@ -12,7 +12,7 @@
 #include "server/control.h"
 #include "server/worker_exchange.h"
 #include "server/worker_loop.h"
-
+#include "server/worker_stack.h"
 /* Replies to pipelined calls are collected up to here, then sent. */
 #define COLLECT_MAX ((size_t)65536)
 
@@ -123,7 +123,7 @@ static enum conn_outcome prepare_conf(struct conn *conn, const struct frame *fra
     error = conf_store_prepare(conn->loop->worker->heritage->store, &message, loop_now(), &token);
     exchange->in.start += FRAME_HEADER_SIZE + frame->size;
     if (error) {
-        log_error("a conf of %u bytes cannot be kept: %s (see --max-conf-bytes)", frame->size,
+        log_error("a conf of %u bytes cannot be kept: %s (see --max-conf-memory)", frame->size,
                   strerror(-error));
         error = exchange_error(exchange, MESSAGE_SERVICE_UNAVAILABLE);
     } else {
@@ -321,6 +321,24 @@ static enum conn_outcome sever(struct exchange *exchange)
     return conn_go_on(conn);
 }
 
+/* A thread is inside a filter that may never come back. Shows where it is; when many
+ * are, the worker is replaced, so that they cannot use it up. */
+static void count_lost(struct exchange *exchange)
+{
+    struct worker *worker = exchange->loop->worker;
+    pid_t thread = atomic_load_explicit(&exchange->thread, memory_order_relaxed);
+    unsigned max = worker->crew.max / 8 + 1;
+
+    if (thread) {
+        log_error("the thread that runs it is here:");
+        stack_show(thread);
+    }
+    exchange->lost = true;
+    if (atomic_fetch_add(&worker->lost_threads, 1) + 1 >= max)
+        worker_ask_recycling(worker, "too many of its threads are inside filters that are past "
+                                     "their deadline");
+}
+
 /* Its filter, its holder or its parsing is past the deadline. */
 static enum conn_outcome late(struct exchange *exchange, uint64_t now_ms)
 {
@@ -338,6 +356,8 @@ static enum conn_outcome late(struct exchange *exchange, uint64_t now_ms)
     log_error("call %u got no decision within its deadline and is answered with "
               "SERVICE_UNAVAILABLE; conf %s",
               exchange->call.id, exchange->lent ? exchange->lent->key : "being parsed");
+    if (exchange->away)
+        count_lost(exchange);
     return sever(exchange);
 }
 

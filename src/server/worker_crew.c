@@ -85,8 +85,8 @@ static void *crew_main(void *argument)
 {
     struct crew_thread *self = argument;
     struct crew *crew = &self->worker->crew;
-
     crew_self = self;
+    self->id = gettid();
     self->signal_stack = crash_stack_enter();
     pthread_mutex_lock(&crew->lock);
     while (self->loop || self->exchange || wait_for_work(crew, self)) {

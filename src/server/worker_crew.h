@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
-
+#include <sys/types.h>
 struct exchange;
 struct loop;
 struct worker;
@@ -19,6 +19,7 @@ struct scoreboard_thread;
 
 struct crew_thread {
     struct worker *worker;
+    pid_t id;
     struct crew_thread *next; /* among those that wait */
     pthread_cond_t wake;
     struct loop *loop; /* what it was given */

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/log.h"
 #include "server/worker_loop.h"
-
 #define OUTPUT_FIRST ((size_t)4096)
 #define OUTPUT_MAX ((size_t)FRAME_PAYLOAD_MAX + 65536)
 #define TAIL_FROM ((size_t)16384)
@@ -283,6 +283,18 @@ int exchange_send(struct exchange *exchange, int fd)
     }
     output_clear(exchange);
     return 0;
+}
+
+int exchange_write_reply(struct exchange *exchange)
+{
+    struct call *call = &exchange->call;
+
+    log_debug("call %u is answered: %s phase, conf %s", call->id,
+              call->phase == CALL_REQUEST ? "request" : "response",
+              call->chain ? call->chain->key : "unknown");
+    return call_write_reply(call, &exchange->out) < 0
+               ? exchange_error(exchange, MESSAGE_SERVICE_UNAVAILABLE)
+               : 0;
 }
 
 int exchange_error(struct exchange *exchange, enum message_error code)

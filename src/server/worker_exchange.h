@@ -69,15 +69,16 @@ struct exchange {
     enum exchange_place place; /* loop's */
     bool away;                 /* loop's: a thread that does not drive the loop has it */
     bool apart;                /* that thread's: it knows that it has not the loop */
+    bool lost;                 /* loop's: counted in worker->lost_threads */
     bool resumed;              /* loop's: resumed before it was back */
     bool parked;               /* what BACK means: wait for resume, not done */
     uint64_t turn;             /* of the loop, while a filter runs on it */
     uint64_t deadline_ms;      /* loop's */
     struct chain *lent;        /* loop's: reference that keeps the chain while apart */
     struct chain *parsed;      /* reference from confs_parse, when it ran apart */
-
-    _Atomic uint32_t grip; /* GRIP_FREE unless it is away */
-    uint32_t news;         /* under the loop's inbox lock, as the next */
+    _Atomic uint32_t grip;     /* GRIP_FREE unless it is away */
+    _Atomic pid_t thread;      /* that is inside its filter, for the watchdog; 0: none */
+    uint32_t news;             /* under the loop's inbox lock, as the next */
     struct exchange *news_next;
     struct confs_waiter waiter;
     struct timer timer; /* loop's; what it means depends on the place */
@@ -130,6 +131,9 @@ bool exchange_is_idle(const struct exchange *exchange);
 /* Sends what is there. 0: all is sent; -EAGAIN: the rest must wait; other -errno: the
  * connection is broken. */
 int exchange_send(struct exchange *exchange, int fd);
+
+/* Appends the call's reply, or an Error frame if that cannot be made. -ENOMEM. */
+int exchange_write_reply(struct exchange *exchange);
 
 /* Appends an Error frame. */
 int exchange_error(struct exchange *exchange, enum message_error code);

@@ -2,6 +2,7 @@
 #include "server/worker_loop.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -13,6 +14,8 @@
 
 /* So many spare exchanges are kept warm; the rest of a burst is given back. */
 #define SPARE_MAX 64
+/* How many calls a loop answers before it looks at the worker's limits. */
+#define COUNT_EVERY 512u
 /* Marks what is not a connection in the epoll set. */
 #define EVENT_WAKE ((void *)1)
 #define EVENT_ACCEPT ((void *)2)
@@ -340,6 +343,36 @@ static void report_drain(struct loop *loop)
     atomic_store(&loop->busy, busy);
 }
 
+/* Resident memory of this process in bytes; 0: not known. */
+static uint64_t resident(void)
+{
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+
+    if (!file)
+        return 0;
+    if (fscanf(file, "%*u %lu", &pages) != 1)
+        pages = 0;
+    fclose(file);
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Now and then: has the worker done, or grown to, what it may? */
+static void count_calls(struct loop *loop)
+{
+    struct worker *worker = loop->worker;
+    const a6_runner_config *config = worker->heritage->config;
+    uint64_t calls =
+        atomic_fetch_add_explicit(&worker->calls, loop->uncounted, memory_order_relaxed) +
+        loop->uncounted;
+
+    loop->uncounted = 0;
+    if (config->max_calls && calls >= config->max_calls)
+        worker_ask_recycling(worker, "it has answered as many calls as --max-calls says");
+    if (config->max_rss_bytes && resident() >= config->max_rss_bytes)
+        worker_ask_recycling(worker, "its memory has grown to --max-rss");
+}
+
 void loop_drive(struct loop *loop)
 {
     struct worker *worker = loop->worker;
@@ -355,6 +388,8 @@ void loop_drive(struct loop *loop)
         else if (atomic_load_explicit(&worker->handing_over, memory_order_relaxed) &&
                  !loop->handed_over)
             hand_over(loop);
+        if (loop->uncounted >= COUNT_EVERY)
+            count_calls(loop);
         int wait = loop->timers.count ? timers_wait(&loop->timers, clock_ms()) : -1;
         int count = epoll_wait(loop->epoll_fd, loop->events, LOOP_EVENTS, wait);
         loop->event_at = 0;

@@ -17,7 +17,9 @@
 #include "server/worker_conn.h"
 #include "server/worker_crash.h"
 #include "server/worker_loop.h"
+#include "server/worker_privileges.h"
 #include "server/worker_profile.h"
+#include "server/worker_stack.h"
 #include "server/worker_watch.h"
 
 /* While draining: so long without anything new is the end. */
@@ -123,8 +125,10 @@ static int start(struct worker *worker, char *error, size_t size)
     struct chain_options options = {.registry = &worker->registry,
                                     .cells = worker->heritage->cells,
                                     .skip_unknown = config->unknown_plugin_skip};
-    int failed = load_plugins(worker, error, size);
+    int failed = privileges_drop(config, error, size);
 
+    if (!failed)
+        failed = load_plugins(worker, error, size);
     if (failed)
         return failed;
     fill_scoreboard(worker);
@@ -303,6 +307,7 @@ int worker_main(const struct heritage *heritage, unsigned number, int control_fd
     worker.number = number;
     worker.control_fd = control_fd;
     set_signals();
+    stack_init();
     crash_init(&heritage->board->workers[number]);
     if (heritage->config->mode == A6_MODE_PROF)
         profile_start();

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/worker_privileges.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+static int find_group(const char *name, gid_t *id, char *error, size_t size)
+{
+    const struct group *group = getgrnam(name);
+
+    if (!group) {
+        snprintf(error, size, "--group: there is no group \"%s\" on this machine", name);
+        return -EINVAL;
+    }
+    *id = group->gr_gid;
+    return 0;
+}
+
+static int become(const a6_runner_config *config, char *error, size_t size)
+{
+    const struct passwd *user = NULL;
+    gid_t group;
+    int failed;
+
+    if (config->user && !(user = getpwnam(config->user))) {
+        snprintf(error, size, "--user: there is no user \"%s\" on this machine", config->user);
+        return -EINVAL;
+    }
+    group = user ? user->pw_gid : getgid();
+    if (config->group && (failed = find_group(config->group, &group, error, size)))
+        return failed;
+    if ((user && initgroups(user->pw_name, group) < 0) || (!user && setgroups(1, &group) < 0) ||
+        setresgid(group, group, group) < 0 ||
+        (user && setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)) {
+        failed = -errno;
+        snprintf(error, size, "the workers cannot run as %s: %s (--user and --group need root)",
+                 user ? config->user : config->group, strerror(-failed));
+        return failed;
+    }
+    return 0;
+}
+
+int privileges_drop(const a6_runner_config *config, char *error, size_t size)
+{
+    if (config->user || config->group) {
+        int failed = become(config, error, size);
+        if (failed)
+            return failed;
+        /* A change of user takes these back. */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        prctl(PR_SET_DUMPABLE, config->core_dumps ? 1 : 0);
+    } else if (!config->core_dumps) {
+        prctl(PR_SET_DUMPABLE, 0);
+    }
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    return 0;
+}
+
+/* The next number of the list; -1: the end; -2: not a number. */
+static long next_uid(const char **list)
+{
+    char *end;
+
+    if (!**list)
+        return -1;
+    errno = 0;
+    long uid = strtol(*list, &end, 10);
+    if (end == *list || errno || uid < 0 || uid > UINT32_MAX || (*end && *end != ','))
+        return -2;
+    *list = *end ? end + 1 : end;
+    return uid;
+}
+
+int privileges_check(const a6_runner_config *config, char *error, size_t size)
+{
+    const char *list = config->allow_uids;
+    long uid = 0;
+
+    while (list && uid >= 0)
+        uid = next_uid(&list), list = uid == -1 ? NULL : list;
+    if (uid != -2)
+        return 0;
+    snprintf(error, size,
+             "allow-uid is \"%.100s\"; it must be numeric user ids with commas between, as in "
+             "0,65534",
+             config->allow_uids);
+    return -EINVAL;
+}
+
+bool privileges_allow(const a6_runner_config *config, int fd)
+{
+    const char *list = config->allow_uids;
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+
+    if (!list)
+        return true;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+        return false;
+    for (long uid; (uid = next_uid(&list)) >= 0;) {
+        if ((uid_t)uid == peer.uid)
+            return true;
+    }
+    log_warn("process %d of user %u may not connect and is refused (see --allow-uid)",
+             (int)peer.pid, peer.uid);
+    return false;
+}
