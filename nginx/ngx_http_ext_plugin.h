@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ngx_http_ext_plugin_module: the gateway's side of the external-plugin protocol.
+ *
+ * Who calls whom:
+ *
+ *     _request.c, _filter.c   the phases and filters that nginx runs
+ *         _call.c             one call of a phase: token, connection, frames, retries
+ *             _conf.c         tokens of this worker
+ *             _zone.c         and those shared by all
+ *             _prepare.c      PrepareConf, one at a time for a conf
+ *             _talk.c         frames out and in
+ *             _client.c       connections to a runner
+ *         _info.c             answers to what the runner asks
+ *         _stop.c _rewrite.c _response.c   what a reply does to the request
+ *     _cmd.c                  the runner as a child of nginx
+ */
+
+#ifndef _NGX_HTTP_EXT_PLUGIN_H_INCLUDED_
+#define _NGX_HTTP_EXT_PLUGIN_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_http.h>
+#include <ngx_md5.h>
+
+#include "wire/message.h"
+
+
+#define NGX_HTTP_EXT_PLUGIN_PRE_REQ    0
+#define NGX_HTTP_EXT_PLUGIN_POST_REQ   1
+#define NGX_HTTP_EXT_PLUGIN_POST_RESP  2
+#define NGX_HTTP_EXT_PLUGIN_PHASES     3
+
+/* a bit of c->buffered that no module of nginx uses, and not a low-level one */
+#define NGX_HTTP_EXT_PLUGIN_BUFFERED   0x80
+
+#define NGX_HTTP_EXT_PLUGIN_TRIES      3
+
+/* more headers or args than this in one Rewrite are refused */
+#define NGX_HTTP_EXT_PLUGIN_CHANGES    1000
+
+/* pairs that are put together on the stack; more go to the pool */
+#define NGX_HTTP_EXT_PLUGIN_PAIRS      64
+
+
+typedef struct ngx_http_ext_plugin_peer_s  ngx_http_ext_plugin_peer_t;
+typedef struct ngx_http_ext_plugin_talk_s  ngx_http_ext_plugin_talk_t;
+typedef struct ngx_http_ext_plugin_call_s  ngx_http_ext_plugin_call_t;
+
+
+/* A runner's address and how to use it, with this worker's connections. */
+
+typedef struct {
+    ngx_str_t                    name;           /* unix:/path */
+    struct sockaddr_un           sockaddr;
+    socklen_t                    socklen;
+    ngx_uint_t                   keepalive;
+    ngx_msec_t                   connect_timeout;
+    ngx_msec_t                   read_timeout;
+    time_t                       conf_expire;
+    unsigned                     managed:1;      /* nginx starts it */
+
+    ngx_queue_t                  idle;           /* peers, latest used first */
+    ngx_uint_t                   nidle;
+
+    /*
+     * which process listens there, as far as this worker knows: its tokens
+     * mean nothing to another one; 0 before the first connection
+     */
+    uint64_t                     identity;
+} ngx_http_ext_plugin_runner_t;
+
+
+/* The plugins of one phase, as written in one block of the configuration. */
+
+typedef struct {
+    ngx_uint_t                   phase;
+    ngx_array_t                  plugins;        /* of struct wire_pair */
+    ngx_str_t                    key;
+    u_char                       digest[16];
+} ngx_http_ext_plugin_chain_t;
+
+
+/* A chain at a runner: what a token stands for. */
+
+typedef struct {
+    ngx_http_ext_plugin_chain_t   *chain;
+    ngx_http_ext_plugin_runner_t  *runner;
+    u_char                         digest[16];   /* key of the shared slot */
+
+    /* of this worker */
+    uint32_t                       token;
+    time_t                         expires;      /* 0: no token */
+    uint64_t                       identity;     /* of the runner that gave it */
+    ngx_queue_t                    waiting;      /* calls */
+    ngx_event_t                    poll;         /* another worker prepares */
+    void                          *prepare;      /* in progress here */
+} ngx_http_ext_plugin_conf_t;
+
+
+/* A conf in shared memory. */
+
+typedef struct {
+    u_char                         digest[16];
+    uint64_t                       identity;
+    time_t                         expires;      /* 0: no token */
+    uint32_t                       token;
+    ngx_pid_t                      locker;       /* who prepares it; 0: nobody */
+} ngx_http_ext_plugin_slot_t;
+
+
+/* A connection to a runner. */
+
+struct ngx_http_ext_plugin_peer_s {
+    ngx_queue_t                    queue;
+    ngx_connection_t              *connection;
+    ngx_http_ext_plugin_runner_t  *runner;
+    ngx_http_ext_plugin_talk_t    *talk;         /* NULL when idle */
+    uint64_t                       identity;
+
+    u_char                        *in;           /* buffer_size bytes each */
+    u_char                        *out;
+    size_t                         size;
+};
+
+
+/*
+ * One use of a connection. The owner fills in the first group and gets, after
+ * ngx_http_ext_plugin_talk_open() or _send() have given NGX_AGAIN, exactly one
+ * call of opened() or received(). When rc is not NGX_OK the talk is closed
+ * already, and `error` says why.
+ */
+
+struct ngx_http_ext_plugin_talk_s {
+    ngx_http_ext_plugin_runner_t  *runner;
+    ngx_pool_t                    *pool;         /* for what fits no buffer */
+    ngx_log_t                     *log;
+    size_t                         buffer_size;  /* of a new connection */
+    void                         (*opened)(ngx_http_ext_plugin_talk_t *talk,
+                                           ngx_int_t rc);
+    /* NGX_AGAIN: another frame is expected; otherwise the talk may be gone */
+    ngx_int_t                    (*received)(ngx_http_ext_plugin_talk_t *talk,
+                                             ngx_int_t rc);
+
+    ngx_http_ext_plugin_peer_t    *peer;         /* NULL when closed */
+    struct frame                   frame;        /* in received() */
+    char                          *error;
+    ngx_err_t                      err;
+
+    struct wire_out                out;
+    ngx_chain_t                   *body;         /* goes after out, as its tail */
+    ngx_chain_t                   *unsent;
+
+    u_char                        *start;        /* of what is received */
+    u_char                        *last;
+    u_char                        *end;
+
+    ngx_event_t                    wait;         /* to connect once more */
+    ngx_msec_t                     started;
+    ngx_msec_t                     delay;
+
+    unsigned                       answered:1;   /* a frame has come */
+    unsigned                       paused:1;     /* the owner is not ready */
+    unsigned                       lost:1;       /* error, and the runner has not
+                                                    read what was sent */
+};
+
+
+typedef enum {
+    NGX_HTTP_EXT_PLUGIN_NONE = 0,                /* nothing to change */
+    NGX_HTTP_EXT_PLUGIN_STOPPED,
+    NGX_HTTP_EXT_PLUGIN_REWRITTEN,
+    NGX_HTTP_EXT_PLUGIN_FAILED,
+    NGX_HTTP_EXT_PLUGIN_DEGRADED,
+    NGX_HTTP_EXT_PLUGIN_OUTCOMES
+} ngx_http_ext_plugin_outcome_e;
+
+
+/* One call of one phase. */
+
+struct ngx_http_ext_plugin_call_s {
+    ngx_http_ext_plugin_talk_t     talk;
+    ngx_http_request_t            *request;
+    ngx_http_ext_plugin_conf_t    *conf;
+    ngx_uint_t                     phase;
+
+    /* writes the call to talk.out: as message_write_...() */
+    int                          (*write)(ngx_http_ext_plugin_call_t *call,
+                                          uint32_t token);
+    /* applies the reply: NGX_OK, NGX_AGAIN when ngx_http_ext_plugin_call_done()
+       will come later, NGX_ERROR with talk.error, or an HTTP status */
+    ngx_int_t                    (*reply)(ngx_http_ext_plugin_call_t *call);
+    /* goes on with the request; not called when _call_start() gave the result */
+    void                         (*resume)(ngx_http_ext_plugin_call_t *call);
+
+    ngx_queue_t                    queue;        /* in conf->waiting */
+    uint32_t                       id;
+    uint32_t                       token;
+    ngx_uint_t                     prepared;     /* how often a token was asked for */
+    ngx_uint_t                     tries;
+    ngx_uint_t                     lost;
+    uint64_t                       started;      /* us */
+    ngx_int_t                      rc;           /* when done */
+
+    unsigned                       waiting:1;    /* is in conf->waiting */
+    unsigned                       starting:1;   /* inside _call_start() */
+    unsigned                       done:1;
+};
+
+
+typedef enum {
+    NGX_HTTP_EXT_PLUGIN_PASS = 0,                /* nothing is held */
+    NGX_HTTP_EXT_PLUGIN_HOLD,                    /* header and body wait */
+    NGX_HTTP_EXT_PLUGIN_COLLECT,                 /* so they do, and the runner
+                                                    waits for the whole body */
+    NGX_HTTP_EXT_PLUGIN_COLLECTED,
+    NGX_HTTP_EXT_PLUGIN_RELEASE,                 /* the header is sent, the body
+                                                    that was held is not yet */
+    NGX_HTTP_EXT_PLUGIN_DISCARD                  /* another body was sent */
+} ngx_http_ext_plugin_hold_e;
+
+
+typedef struct {
+    ngx_http_request_t            *request;
+    ngx_http_ext_plugin_call_t    *call;         /* in progress or just done */
+
+    /* called already, so that a redirect does not call them again */
+    ngx_http_ext_plugin_chain_t   *ran[NGX_HTTP_EXT_PLUGIN_PHASES];
+    u_char                         outcome[NGX_HTTP_EXT_PLUGIN_PHASES];
+    uint64_t                       time[NGX_HTTP_EXT_PLUGIN_PHASES];   /* us */
+    ngx_str_t                      error;
+
+    ngx_array_t                   *resp_headers; /* of struct wire_pair */
+    ngx_str_t                      stop_body;
+    ngx_buf_t                     *new_body;     /* of the request or response */
+
+    ngx_http_ext_plugin_hold_e     hold;
+    ngx_chain_t                   *held;
+    ngx_chain_t                  **held_last;
+    off_t                          collected;
+    ngx_buf_t                     *chunk;        /* the last of held, with room */
+
+    unsigned                       content:1;    /* the content phase has begun */
+    unsigned                       complete:1;   /* held has the response's end */
+    unsigned                       stopped:1;
+    unsigned                       reading:1;    /* inside ngx_http_read_client_
+                                                    request_body() */
+    unsigned                       read_done:1;
+    unsigned                       info:1;       /* the request body is read for
+                                                    the runner */
+    unsigned                       resp_info:1;  /* it asked for the response */
+} ngx_http_ext_plugin_ctx_t;
+
+
+typedef struct {
+    ngx_array_t                    runners;      /* of _runner_t * */
+    ngx_array_t                    confs;        /* of _conf_t * */
+    ngx_http_ext_plugin_runner_t  *managed;      /* that ext_plugin_cmd starts */
+    ngx_uint_t                     managed_http;
+    ngx_shm_zone_t                *shm_zone;
+    ngx_array_t                   *cmd;          /* of ngx_str_t */
+    uint32_t                       cycle;        /* a number of this cycle's own */
+    uint32_t                       next_id;      /* of this worker */
+} ngx_http_ext_plugin_main_conf_t;
+
+
+typedef struct {
+    ngx_http_ext_plugin_runner_t  *runner;
+    ngx_http_ext_plugin_chain_t   *chains[NGX_HTTP_EXT_PLUGIN_PHASES];
+    ngx_http_ext_plugin_conf_t    *confs[NGX_HTTP_EXT_PLUGIN_PHASES];
+    ngx_flag_t                     degradation;
+    ngx_flag_t                     subrequests;
+    size_t                         buffer_size;
+    size_t                         max_body;
+} ngx_http_ext_plugin_loc_conf_t;
+
+
+extern ngx_module_t  ngx_http_ext_plugin_module;
+extern ngx_str_t     ngx_http_ext_plugin_phase_names[];
+
+
+/* _directives.c */
+
+/* A level that has switched off what it would inherit. */
+extern ngx_http_ext_plugin_chain_t  ngx_http_ext_plugin_off;
+
+char *ngx_http_ext_plugin_runner(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_ext_plugin_plugin(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* _zone.c */
+
+char *ngx_http_ext_plugin_zone_add(ngx_conf_t *cf,
+    ngx_http_ext_plugin_main_conf_t *emcf);
+/* In a worker, before all the others. */
+void ngx_http_ext_plugin_zone_use(ngx_shm_zone_t *shm_zone);
+void ngx_http_ext_plugin_zone_lock(void);
+void ngx_http_ext_plugin_zone_unlock(void);
+/* Only while locked. NULL: not there, or no room to create it. */
+ngx_http_ext_plugin_slot_t *ngx_http_ext_plugin_slot(u_char *digest,
+    ngx_uint_t create);
+/* Who is alive of a cycle's workers, a cycle being any number. */
+void ngx_http_ext_plugin_worker_enter(uint32_t cycle);
+void ngx_http_ext_plugin_worker_leave(void);
+ngx_uint_t ngx_http_ext_plugin_worker_others(uint32_t cycle);
+
+/* _client.c */
+
+/* NGX_OK: talk->peer is there. NGX_AGAIN: opened() comes. NGX_ERROR. */
+ngx_int_t ngx_http_ext_plugin_talk_open(ngx_http_ext_plugin_talk_t *talk);
+/* Leaves the connection for the next one who wants it. */
+void ngx_http_ext_plugin_talk_keep(ngx_http_ext_plugin_talk_t *talk);
+void ngx_http_ext_plugin_talk_close(ngx_http_ext_plugin_talk_t *talk);
+/* Closes it and says why; NGX_ERROR. */
+ngx_int_t ngx_http_ext_plugin_talk_fail(ngx_http_ext_plugin_talk_t *talk,
+    char *error, ngx_err_t err);
+void ngx_http_ext_plugin_close_idle(ngx_http_ext_plugin_runner_t *runner);
+
+/* _talk.c */
+
+/* Makes talk->out empty. */
+void ngx_http_ext_plugin_talk_out(ngx_http_ext_plugin_talk_t *talk);
+/* Sends talk->out, and talk->body behind it. NGX_AGAIN: received() comes. */
+ngx_int_t ngx_http_ext_plugin_talk_send(ngx_http_ext_plugin_talk_t *talk);
+/* Goes on to receive, after a send in a talk that was paused. */
+void ngx_http_ext_plugin_talk_resume(ngx_http_ext_plugin_talk_t *talk);
+void ngx_http_ext_plugin_talk_read(ngx_event_t *ev);
+void ngx_http_ext_plugin_talk_write(ngx_event_t *ev);
+
+/* _conf.c */
+
+/* NGX_OK: conf->token is good. NGX_AGAIN: the call waits, and
+   ngx_http_ext_plugin_call_token() comes. NGX_ERROR: talk.error. */
+ngx_int_t ngx_http_ext_plugin_conf_token(ngx_http_ext_plugin_conf_t *conf,
+    ngx_http_ext_plugin_call_t *call);
+/* The token is not good, unless there is another one already. */
+void ngx_http_ext_plugin_conf_forget(ngx_http_ext_plugin_conf_t *conf,
+    uint32_t token, uint64_t identity);
+/* The end of a PrepareConf. */
+void ngx_http_ext_plugin_conf_store(ngx_http_ext_plugin_conf_t *conf,
+    uint32_t token, uint64_t identity);
+void ngx_http_ext_plugin_conf_wake(ngx_http_ext_plugin_conf_t *conf,
+    ngx_int_t rc, char *error, ngx_err_t err);
+void ngx_http_ext_plugin_conf_unlock(ngx_http_ext_plugin_conf_t *conf);
+
+/* _prepare.c */
+
+/* NGX_AGAIN, or NGX_ERROR with *error. */
+ngx_int_t ngx_http_ext_plugin_prepare(ngx_http_ext_plugin_conf_t *conf,
+    size_t buffer_size, char **error, ngx_err_t *err);
+
+/* _call.c */
+
+ngx_http_ext_plugin_call_t *ngx_http_ext_plugin_call_create(
+    ngx_http_request_t *r, ngx_http_ext_plugin_ctx_t *ctx,
+    ngx_http_ext_plugin_conf_t *conf);
+/* NGX_AGAIN: resume() comes. NGX_OK: call->rc is set. */
+ngx_int_t ngx_http_ext_plugin_call_start(ngx_http_ext_plugin_call_t *call);
+void ngx_http_ext_plugin_call_token(ngx_http_ext_plugin_call_t *call,
+    ngx_int_t rc);
+/* NGX_OK, an HTTP status, or NGX_ERROR with call->talk.error */
+void ngx_http_ext_plugin_call_done(ngx_http_ext_plugin_call_t *call,
+    ngx_int_t rc);
+/* Ends a call of which nobody wants the result. */
+void ngx_http_ext_plugin_call_drop(ngx_http_ext_plugin_call_t *call);
+uint64_t ngx_http_ext_plugin_now(void);
+
+/* _request.c */
+
+ngx_int_t ngx_http_ext_plugin_pre_req_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_ext_plugin_post_req_handler(ngx_http_request_t *r);
+ngx_http_ext_plugin_ctx_t *ngx_http_ext_plugin_get_ctx(ngx_http_request_t *r);
+ngx_http_ext_plugin_ctx_t *ngx_http_ext_plugin_create_ctx(
+    ngx_http_request_t *r);
+/* While a call is out: watches for the client going away. NGX_ERROR. */
+ngx_int_t ngx_http_ext_plugin_suspend(ngx_http_request_t *r);
+/* Decodes args for sending; *pairs may point to the given room. */
+ngx_int_t ngx_http_ext_plugin_args(ngx_http_request_t *r,
+    struct wire_pair *room, ngx_uint_t nroom, struct wire_pairs *pairs);
+
+/* _stop.c */
+
+ngx_int_t ngx_http_ext_plugin_stop(ngx_http_ext_plugin_call_t *call,
+    struct message_http_req_reply_view *reply);
+/* Sends what _stop() has prepared; for a phase handler to return. */
+ngx_int_t ngx_http_ext_plugin_send_stop(ngx_http_request_t *r,
+    ngx_http_ext_plugin_ctx_t *ctx);
+/* A copy of bytes of a reply; NULL data when out of memory. */
+ngx_str_t ngx_http_ext_plugin_copy(ngx_pool_t *pool, struct wire_str str);
+
+/* _rewrite.c */
+
+ngx_int_t ngx_http_ext_plugin_rewrite(ngx_http_ext_plugin_call_t *call,
+    struct message_http_req_reply_view *reply);
+/* Reads the client's body: NGX_OK, NGX_AGAIN (then _body_read() of _call's
+   owner comes), or an HTTP status. */
+ngx_int_t ngx_http_ext_plugin_read_body(ngx_http_request_t *r,
+    ngx_http_ext_plugin_ctx_t *ctx);
+ngx_int_t ngx_http_ext_plugin_replace_body(ngx_http_request_t *r,
+    ngx_http_ext_plugin_ctx_t *ctx);
+
+/* _headers_in.c */
+
+ngx_int_t ngx_http_ext_plugin_set_headers_in(ngx_http_request_t *r,
+    struct wire_vector changes);
+/* The body has so many bytes, whatever the client said. NGX_OK, or an HTTP
+   status */
+ngx_int_t ngx_http_ext_plugin_set_length(ngx_http_request_t *r, off_t length);
+
+/* _headers_out.c */
+
+/* Adds one to r->headers_out; known ones get their places. NGX_DECLINED: the
+   header is nginx's own business and was left out. */
+ngx_int_t ngx_http_ext_plugin_add_header_out(ngx_http_request_t *r,
+    struct wire_pair *pair, ngx_uint_t lowcase);
+/* Room for a header's text with what cannot stand there percent-encoded. */
+ngx_int_t ngx_http_ext_plugin_header_text(ngx_pool_t *pool, ngx_str_t *dst,
+    struct wire_str *src, ngx_uint_t name, ngx_uint_t lowcase);
+/* What the client would get, as pairs. */
+ngx_int_t ngx_http_ext_plugin_headers_out(ngx_http_request_t *r,
+    struct wire_pair *room, ngx_uint_t nroom, struct wire_pairs *pairs);
+ngx_uint_t ngx_http_ext_plugin_excluded(struct wire_str *name);
+
+/* _response.c */
+
+int ngx_http_ext_plugin_write_resp_call(ngx_http_ext_plugin_call_t *call,
+    uint32_t token);
+ngx_int_t ngx_http_ext_plugin_resp_reply(ngx_http_ext_plugin_call_t *call);
+ngx_int_t ngx_http_ext_plugin_resp_failed(ngx_http_request_t *r,
+    ngx_http_ext_plugin_ctx_t *ctx);
+
+/* _filter.c */
+
+ngx_int_t ngx_http_ext_plugin_filter_init(ngx_conf_t *cf);
+/* Makes the whole response body available: NGX_OK (ctx->held), NGX_AGAIN, then
+   ngx_http_ext_plugin_info_body() comes, or NGX_ERROR with talk.error. */
+ngx_int_t ngx_http_ext_plugin_collect(ngx_http_request_t *r,
+    ngx_http_ext_plugin_ctx_t *ctx);
+/* The request is going away. */
+void ngx_http_ext_plugin_filter_cleanup(ngx_http_ext_plugin_ctx_t *ctx);
+
+/* _info.c */
+
+/* talk.frame is an ExtraInfo: as call->reply. NGX_OK: the answer is under way;
+   NGX_AGAIN: the talk is paused until _info_body() */
+ngx_int_t ngx_http_ext_plugin_info(ngx_http_ext_plugin_call_t *call);
+void ngx_http_ext_plugin_info_body(ngx_http_ext_plugin_call_t *call,
+    ngx_int_t rc);
+
+/* _cmd.c */
+
+ngx_int_t ngx_http_ext_plugin_cmd_start(ngx_cycle_t *cycle,
+    ngx_http_ext_plugin_main_conf_t *emcf);
+void ngx_http_ext_plugin_cmd_stop(ngx_cycle_t *cycle);
+
+/* _variables.c */
+
+ngx_int_t ngx_http_ext_plugin_add_variables(ngx_conf_t *cf);
+
+
+#endif /* _NGX_HTTP_EXT_PLUGIN_H_INCLUDED_ */

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Directives that are more than a value: the runner and the plugins.
+ */
+
+#include "ngx_http_ext_plugin.h"
+
+
+static ngx_http_ext_plugin_runner_t *ngx_http_ext_plugin_add_runner(
+    ngx_conf_t *cf, ngx_http_ext_plugin_runner_t *runner);
+static char *ngx_http_ext_plugin_read_file(ngx_conf_t *cf, ngx_str_t *name,
+    struct wire_str *text);
+
+
+ngx_http_ext_plugin_chain_t  ngx_http_ext_plugin_off;
+
+
+char *
+ngx_http_ext_plugin_runner(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ext_plugin_loc_conf_t *elcf = conf;
+
+    time_t                        expire;
+    ngx_int_t                     n;
+    ngx_str_t                    *value, s;
+    ngx_msec_t                    ms;
+    ngx_uint_t                    i;
+    ngx_http_ext_plugin_runner_t  runner;
+
+    if (elcf->runner) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    ngx_memzero(&runner, sizeof(ngx_http_ext_plugin_runner_t));
+
+    runner.name = value[1];
+    runner.keepalive = 32;
+    runner.connect_timeout = 1000;
+    runner.read_timeout = 60000;
+    runner.conf_expire = 3240;
+
+    if (runner.name.len <= 5
+        || ngx_strncmp(runner.name.data, "unix:", 5) != 0
+        || runner.name.len - 5 >= sizeof(runner.sockaddr.sun_path))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid address \"%V\", it must be \"unix:\" and "
+                           "a path of at most %uz bytes", &runner.name,
+                           sizeof(runner.sockaddr.sun_path) - 1);
+        return NGX_CONF_ERROR;
+    }
+
+    runner.sockaddr.sun_family = AF_UNIX;
+    ngx_memcpy(runner.sockaddr.sun_path, runner.name.data + 5,
+               runner.name.len - 5);
+    runner.socklen = sizeof(struct sockaddr_un);
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "keepalive=", 10) == 0) {
+            n = ngx_atoi(value[i].data + 10, value[i].len - 10);
+
+            if (n == NGX_ERROR) {
+                goto invalid;
+            }
+
+            runner.keepalive = n;
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "connect_timeout=", 16) == 0) {
+            s.len = value[i].len - 16;
+            s.data = value[i].data + 16;
+            ms = ngx_parse_time(&s, 0);
+
+            if (ms == (ngx_msec_t) NGX_ERROR) {
+                goto invalid;
+            }
+
+            runner.connect_timeout = ms;
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "read_timeout=", 13) == 0) {
+            s.len = value[i].len - 13;
+            s.data = value[i].data + 13;
+            ms = ngx_parse_time(&s, 0);
+
+            if (ms == (ngx_msec_t) NGX_ERROR || ms == 0) {
+                goto invalid;
+            }
+
+            runner.read_timeout = ms;
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "conf_expire=", 12) == 0) {
+            s.len = value[i].len - 12;
+            s.data = value[i].data + 12;
+            expire = ngx_parse_time(&s, 1);
+
+            if (expire == (time_t) NGX_ERROR || expire == 0) {
+                goto invalid;
+            }
+
+            runner.conf_expire = expire;
+            continue;
+        }
+
+        goto invalid;
+    }
+
+    elcf->runner = ngx_http_ext_plugin_add_runner(cf, &runner);
+
+    return elcf->runner ? NGX_CONF_OK : NGX_CONF_ERROR;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
+                       &value[i]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+/* Equal ones are one, so that they share their connections. */
+
+static ngx_http_ext_plugin_runner_t *
+ngx_http_ext_plugin_add_runner(ngx_conf_t *cf,
+    ngx_http_ext_plugin_runner_t *runner)
+{
+    ngx_uint_t                         i;
+    ngx_http_ext_plugin_runner_t     **elts, *rn;
+    ngx_http_ext_plugin_main_conf_t   *emcf;
+
+    emcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ext_plugin_module);
+
+    elts = emcf->runners.elts;
+
+    for (i = 0; i < emcf->runners.nelts; i++) {
+        rn = elts[i];
+
+        if (rn->name.len == runner->name.len
+            && ngx_strncmp(rn->name.data, runner->name.data, rn->name.len) == 0
+            && rn->keepalive == runner->keepalive
+            && rn->connect_timeout == runner->connect_timeout
+            && rn->read_timeout == runner->read_timeout
+            && rn->conf_expire == runner->conf_expire)
+        {
+            return rn;
+        }
+    }
+
+    rn = ngx_palloc(cf->pool, sizeof(ngx_http_ext_plugin_runner_t));
+    elts = ngx_array_push(&emcf->runners);
+
+    if (rn == NULL || elts == NULL) {
+        return NULL;
+    }
+
+    *elts = rn;
+    *rn = *runner;
+
+    ngx_queue_init(&rn->idle);
+
+    /* the first one of the http block, or else the first one, may be managed */
+
+    if (emcf->managed == NULL
+        || (cf->cmd_type == NGX_HTTP_MAIN_CONF && !emcf->managed_http))
+    {
+        emcf->managed = rn;
+        emcf->managed_http = (cf->cmd_type == NGX_HTTP_MAIN_CONF);
+    }
+
+    return rn;
+}
+
+
+char *
+ngx_http_ext_plugin_plugin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ext_plugin_loc_conf_t *elcf = conf;
+
+    ngx_str_t                     *value;
+    struct wire_pair              *plugin;
+    ngx_http_ext_plugin_chain_t  **chain;
+
+    value = cf->args->elts;
+    chain = &elcf->chains[cmd->offset];
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        if (*chain) {
+            return "is duplicate";
+        }
+
+        *chain = &ngx_http_ext_plugin_off;
+        return NGX_CONF_OK;
+    }
+
+    if (*chain == &ngx_http_ext_plugin_off) {
+        return "follows \"off\"";
+    }
+
+    if (*chain == NULL) {
+        *chain = ngx_pcalloc(cf->pool, sizeof(ngx_http_ext_plugin_chain_t));
+
+        if (*chain == NULL
+            || ngx_array_init(&(*chain)->plugins, cf->pool, 4,
+                              sizeof(struct wire_pair))
+               != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
+        (*chain)->phase = cmd->offset;
+    }
+
+    plugin = ngx_array_push(&(*chain)->plugins);
+    if (plugin == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    plugin->name.data = (char *) value[1].data;
+    plugin->name.len = (uint32_t) value[1].len;
+    plugin->value.data = "";
+    plugin->value.len = 0;
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    if (value[2].len > 1 && value[2].data[0] == '@') {
+        value[2].data++;
+        value[2].len--;
+
+        return ngx_http_ext_plugin_read_file(cf, &value[2], &plugin->value);
+    }
+
+    plugin->value.data = (char *) value[2].data;
+    plugin->value.len = (uint32_t) value[2].len;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ext_plugin_read_file(ngx_conf_t *cf, ngx_str_t *name,
+    struct wire_str *text)
+{
+    char             *rv;
+    u_char           *data;
+    ssize_t           n;
+    ngx_file_t        file;
+    ngx_file_info_t   fi;
+
+    if (ngx_conf_full_name(cf->cycle, name, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&file, sizeof(ngx_file_t));
+
+    file.name = *name;
+    file.log = cf->log;
+    file.fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    if (file.fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_open_file_n " \"%V\" failed", name);
+        return NGX_CONF_ERROR;
+    }
+
+    rv = NGX_CONF_ERROR;
+
+    if (ngx_fd_info(file.fd, &fi) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_fd_info_n " \"%V\" failed", name);
+        goto done;
+    }
+
+    if (ngx_file_size(&fi) > (off_t) FRAME_PAYLOAD_MAX / 2) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is too large for a conf", name);
+        goto done;
+    }
+
+    data = ngx_pnalloc(cf->pool, ngx_file_size(&fi) + 1);
+    if (data == NULL) {
+        goto done;
+    }
+
+    n = ngx_read_file(&file, data, ngx_file_size(&fi), 0);
+
+    if (n != (ssize_t) ngx_file_size(&fi)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" could not be read",
+                           name);
+        goto done;
+    }
+
+    text->data = (char *) data;
+    text->len = (uint32_t) n;
+
+    rv = NGX_CONF_OK;
+
+done:
+
+    (void) ngx_close_file(file.fd);
+
+    return rv;
+}
