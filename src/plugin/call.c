@@ -177,6 +177,8 @@ static bool leave(struct call *call, a6_result result)
     }
     if (result == A6_PENDING && call->delayed)
         result = A6_OK;
+    else if (result == A6_OK && call->delayed && call->delay_ms > 0)
+        call_complain(call, "forgot a delay: return what a6_delay gives");
     finish(call, result);
     return false;
 }
