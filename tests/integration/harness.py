@@ -14,6 +14,7 @@ import re
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import time
 from pathlib import Path
@@ -101,9 +102,12 @@ class Conn:
 
     def __init__(self, path, timeout=TIMEOUT):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(timeout)
         try:
+            # Not settimeout() yet: with it a full backlog is an error and not a wait.
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO,
+                                 struct.pack("@ll", int(timeout), 0))
             self.sock.connect(str(path))
+            self.sock.settimeout(timeout)
         except BaseException:
             self.sock.close()
             raise

@@ -181,7 +181,8 @@ def test_connections_of_the_old_runner_live_until_it_ends(start):
     first = start()
     conn = first.connect()
     token = conn.prepare_conf(ANSWER)
-    start("--takeover", socket_path=first.socket_path)
+    second = start("--takeover", socket_path=first.socket_path)
+    second.wait_output("listening")
     for _ in range(20):
         assert conn.req_call(token).body == b"hello"
 
