@@ -37,6 +37,12 @@ static const char *value_form(const struct config_option *option)
     return option->metavar ? option->metavar : "";
 }
 
+/* That a switch is off until it is named goes without saying. */
+static bool has_default(const struct config_option *option)
+{
+    return option->preset && option->type != CONFIG_SWITCH;
+}
+
 static bool has_range(const struct config_option *option)
 {
     return option->type == CONFIG_NUMBER;
@@ -57,7 +63,7 @@ void options_text_help(FILE *out)
         if (has_range(option) && len < sizeof(text))
             len += (size_t)snprintf(text + len, sizeof(text) - len, " %" PRIu64 " to %" PRIu64 ".",
                                     option->least, option->most);
-        if (option->preset && len < sizeof(text))
+        if (has_default(option) && len < sizeof(text))
             snprintf(text + len, sizeof(text) - len, " Default: %s.", option->preset);
         print_folded(out, text);
     }
@@ -135,7 +141,7 @@ static void print_man_options(FILE *out)
         print_roff(out, option->help);
         if (has_range(option))
             fprintf(out, " %" PRIu64 " to %" PRIu64 ".", option->least, option->most);
-        if (option->preset)
+        if (has_default(option))
             fprintf(out, " Default: %s.", option->preset);
         fprintf(out, " Environment:\n.BR %s .\n", variable);
     }
