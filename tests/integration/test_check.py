@@ -25,10 +25,14 @@ A6_REGISTER(two)
 """
 
 OTHER_ABI = r"""
-#include <a6/plugin.h>
-static const a6_module other = {99, 3, sizeof(a6_module), NULL, NULL};
-const a6_module *a6_other(void) __asm__("a6_module_get");
-const a6_module *a6_other(void) { return &other; }
+#include <stddef.h>
+#include <stdint.h>
+struct module { uint32_t major, minor; size_t size; const void *first, *end; };
+const struct module *a6_module_get(void)
+{
+    static const struct module other = {99, 3, sizeof(other), NULL, NULL};
+    return &other;
+}
 """
 
 

@@ -44,7 +44,7 @@ def test_fault_injection(runner):
     reply = call(runner, "fault-injection",
                  '{"http_status": 503, "body": "injected", "percentage": 100}')
     assert (reply.action, reply.status, reply.body) == (wire.STOP, 503, b"injected")
-    assert reply.headers == []
+    assert not reply.headers
 
 
 def test_request_body_rewrite(runner):
