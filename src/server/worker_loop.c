@@ -297,8 +297,10 @@ static bool run_events(struct loop *loop)
                 return false;
         } else if (mark == EVENT_ACCEPT) {
             (void)accept_some(loop);
-        } else if (mark && conn_event(mark, event->events) == CONN_LOOP_LOST) {
-            return false;
+        } else if (mark) {
+            loop->stirred = true;
+            if (conn_event(mark, event->events) == CONN_LOOP_LOST)
+                return false;
         }
     }
     return true;
@@ -341,6 +343,9 @@ static void report_drain(struct loop *loop)
     for (struct conn *conn = loop->conns; conn; conn = conn->next)
         busy += conn->exchange != NULL;
     atomic_store(&loop->busy, busy);
+    if (loop->stirred)
+        atomic_store(&loop->active_ms, clock_ms());
+    loop->stirred = false;
 }
 
 /* Resident memory of this process in bytes; 0: not known. */
@@ -397,7 +402,5 @@ void loop_drive(struct loop *loop)
         loop->now_ms = loop_now();
         if (atomic_load_explicit(&worker->watch_asleep, memory_order_relaxed))
             watch_wake(worker);
-        if (count > 0 && atomic_load_explicit(&worker->draining, memory_order_relaxed))
-            atomic_store(&loop->active_ms, loop->now_ms);
     }
 }

@@ -55,11 +55,12 @@ struct loop {
     struct timer expire_timer;
     bool accepting;
     bool handed_over;
+    bool stirred;       /* something came on a connection since the last look */
     uint32_t uncounted; /* calls since the worker's count was brought up to date */
     _Atomic bool stop;
-    /* kept while the worker is draining */
-    _Atomic uint64_t active_ms; /* when the last event was */
-    _Atomic uint32_t busy;      /* connections with something under way */
+    /* kept while the worker is draining */ _Atomic uint64_t
+        active_ms;         /* when something came on a connection */
+    _Atomic uint32_t busy; /* connections with something under way */
 
     uint32_t remembered_generation;
     struct chain *remembered[LOOP_REMEMBERED]; /* by token; each holds a reference */
