@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real nginx with the module, in a folder of its own, on free ports."""
+import json
 import os
 import pathlib
 import shutil
@@ -7,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -290,3 +292,68 @@ def c_runner():
     if not path.exists():
         pytest.skip("c-runner is not built")
     return path
+
+
+class Upstream:
+    """An HTTP server that tells in JSON what it was sent.
+
+    `answer` may be a function of the request (method, target, headers, body) that gives
+    the raw bytes to send; the connection is then closed unless it gives (bytes, True).
+    """
+
+    def __init__(self):
+        self.requests = []
+        self.answer = None
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.listen(128)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                peer, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(peer,), daemon=True).start()
+
+    def _serve(self, peer):
+        with peer, peer.makefile("rb") as f:
+            try:
+                while True:
+                    line = f.readline()
+                    if not line:
+                        return
+                    method, target, _ = line.decode("latin-1").split(" ", 2)
+                    headers = []
+                    while (line := f.readline()) not in (b"\r\n", b""):
+                        name, _, value = line.decode("utf-8", "surrogateescape").partition(":")
+                        headers.append((name, value.strip()))
+                    length = [int(v) for n, v in headers if n.lower() == "content-length"]
+                    body = f.read(length[0]) if length else b""
+                    request = (method, target, headers, body)
+                    self.requests.append(request)
+                    if self.answer:
+                        reply = self.answer(*request)
+                        keep = isinstance(reply, tuple)
+                        peer.sendall(reply[0] if keep else reply)
+                        if not keep:
+                            return
+                        continue
+                    text = json.dumps({"method": method, "target": target, "headers": headers,
+                                       "body": body.decode("latin-1")}).encode()
+                    peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                                 b"X-Upstream: lab\r\nContent-Length: %d\r\n\r\n%s"
+                                 % (len(text), text if method != "HEAD" else b""))
+            except OSError:
+                pass
+
+    def close(self):
+        self.listener.close()
+
+
+@pytest.fixture
+def upstream():
+    instance = Upstream()
+    yield instance
+    instance.close()
