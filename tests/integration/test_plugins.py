@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Our plugins in a real runner, with the confs that routes for the Go runner have."""
+import json
+import re
+import subprocess
 import threading
 import time
 
@@ -137,3 +140,42 @@ def test_limit_req_holds_no_thread(tmp_path):
         results, seconds = done[0]
         assert all(action == wire.NONE for action, _ in results)
         assert seconds >= 1.9  # 20 of them had to wait, the last one for 2 s
+
+
+READMES = sorted((harness.ROOT / "plugins").glob("*/README.md"))
+
+
+def test_every_plugin_has_a_readme():
+    folders = [path for path in (harness.ROOT / "plugins").iterdir() if path.is_dir()]
+    assert {path.parent for path in READMES} == set(folders)
+
+
+def blocks(page, language):
+    return re.findall(r"```%s\n(.*?)```" % language, page.read_text(), re.S)
+
+
+def skip_unless_built(page):
+    if not sdk.plugin(page.parent.name).exists():
+        pytest.skip("%s was not built" % page.parent.name)
+
+
+@pytest.mark.parametrize("page", READMES, ids=lambda page: page.parent.name)
+def test_the_route_of_a_readme_is_right(page):
+    skip_unless_built(page)
+    route = json.loads(blocks(page, "json")[0])
+    confs = [conf for plugin in route["plugins"].values() for conf in plugin["conf"]]
+    assert confs
+    for conf in confs:
+        assert conf["name"] == page.parent.name
+        done = sdk.run("check", sdk.plugin(conf["name"]), "--conf",
+                       "%(name)s=%(value)s" % conf)
+        assert done.status == 0, done
+
+
+@pytest.mark.parametrize("page", READMES, ids=lambda page: page.parent.name)
+def test_the_command_of_a_readme_prints_what_it_says(page):
+    skip_unless_built(page)
+    command = blocks(page, "sh")[0].replace("c-runner ", "%s " % harness.C_RUNNER, 1)
+    command = command.replace("build/plugins/", "%s/plugins/" % harness.BUILD)
+    done = subprocess.run(["bash", "-ec", command], stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout.startswith(blocks(page, "text")[0])
