@@ -5,7 +5,7 @@
 #
 #   make                build/c-runner, build/plugins/*.so, build/liba6runner.{a,so}
 #   make test           everything that can be tested; the last line is the sum
-#   make bench          measure
+#   make bench          measure, beside other runners; make bench-check: against the last time
 #   make install        PREFIX=/usr/local DESTDIR=
 #   make deps           install the Debian packages
 #   make format, lint   put the sources in form; look for mistakes
@@ -17,7 +17,7 @@ DESTDIR ?=
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 30
 
-.PHONY: all build deps deps-quiet test bench install clean format lint asan tsan dev clang fuzz \
+.PHONY: all build deps deps-quiet test bench bench-check install clean format lint asan tsan dev clang fuzz \
 	coverage
 
 all: build
@@ -34,7 +34,12 @@ test:
 	@scripts/test
 
 bench: build
-	@if [ -x bench/run ]; then bench/run; else echo "bench/run: nothing to measure yet"; fi
+	@scripts/deps --quiet
+	@bench/run
+
+bench-check: build
+	@scripts/deps --quiet
+	@bench/check
 
 install: build
 	@DESTDIR=$(DESTDIR) cmake --install build
