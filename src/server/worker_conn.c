@@ -67,6 +67,8 @@ void conn_close(struct conn *conn)
     if (conn->next)
         conn->next->previous = conn->previous;
     loop_forget_events(loop, conn);
+    /* Closing alone is not enough when the descriptor was handed to another process. */
+    (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, conn->fd, NULL);
     close(conn->fd);
     free(conn);
     atomic_fetch_sub_explicit(&loop->conn_count, 1, memory_order_relaxed);
