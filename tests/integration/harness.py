@@ -401,6 +401,26 @@ class Runner:
             assert self.process.returncode == 0, (self.process.returncode, self.output())
 
 
+def worker_of(conn):
+    return report(conn.req_call(conn.prepare_conf(script("pid", "report"))).body)["pid"]
+
+
+def connect_to_two_workers(runner):
+    """Gives a connection to each. Which one accepts is a race, which a busy one loses."""
+    one = runner.connect()
+    pid = worker_of(one)
+    busy = one.prepare_conf("spin 20")
+
+    def other():
+        one.start_req_call(busy)
+        conn = runner.connect()
+        there = worker_of(conn) != pid
+        one.receive()
+        return conn if there else conn.close()
+
+    return one, wait_until(other, "a connection to the other worker")
+
+
 def run_to_end(tmp_path, *args, environment=None, **more):
     """A c-runner that is expected to leave by itself: (exit status, output)."""
     runner = Runner(tmp_path, None, *args, environment=environment, ready=False, **more)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import a6wire as wire
-from harness import Gateway, report, script, wait_until
+from harness import Closed, Gateway, report, script, wait_until
 
 QUICK = script("answer 200", "answer-write quick")
 BLOCKERS = {
@@ -145,6 +145,56 @@ def test_silent_connections_before_a_talking_one(start):
     assert conn.req_call(token).body == b"quick"
     for conn in silent:
         assert conn.req_call(token).body == b"quick"
+
+
+# ---- deadlines ----
+
+
+@pytest.mark.parametrize("how", ["wait", "spin-until"])
+def test_a_filter_past_its_deadline_is_answered_for(runner, tmp_path, how):
+    """SERVICE_UNAVAILABLE while it is still inside, in time for the gateway's 60 s."""
+    go, (late,) = block(runner, tmp_path, 1, "probe-hasty", how)
+    assert late.receive() == wire.Error(wire.SERVICE_UNAVAILABLE)
+    runner.wait_output("deadline")
+    conn = runner.connect()
+    token = conn.prepare_conf(QUICK)
+    assert conn.req_call(token).body == b"quick"
+    go.touch()
+    for _ in range(20):
+        assert conn.req_call(token).body == b"quick"
+
+
+@pytest.mark.parametrize("plugin", ["probe-hasty", "probe-needy"])
+def test_a_gateway_that_never_answers_a_question(start, plugin):
+    """Undeclared, and declared: the call ends at its deadline, with an error or the connection."""
+    runner = start("--deadline", "300ms")
+    conn = runner.connect()
+    conn.start_req_call(conn.prepare_conf([(plugin, script("var remote_addr", "report"))]))
+    assert isinstance(conn.receive(), wire.ExtraInfo)
+    try:
+        assert conn.receive() == wire.Error(wire.SERVICE_UNAVAILABLE)
+    except Closed:
+        pass
+    other = runner.connect()
+    assert other.req_call(other.prepare_conf(QUICK)).body == b"quick"
+
+
+def test_a_parse_past_the_deadline_is_answered_for(start, tmp_path):
+    runner = start("--deadline", "300ms")
+    go = tmp_path / "go"
+    conns = [runner.connect() for _ in range(3)]
+    token = conns[0].prepare_conf(script("parse-wait %s" % go, "answer 200"))
+    for conn in conns:
+        conn.start_req_call(token)
+    for conn in conns:
+        assert conn.receive() == wire.Error(wire.SERVICE_UNAVAILABLE)
+    go.touch()
+    conn = runner.connect()
+    wait_until(lambda: not isinstance(runner.connect().req_call(token), wire.Error), "the conf")
+    assert conn.req_call(conn.prepare_conf(QUICK)).body == b"quick"
+
+
+# ---- what costs a thread ----
 
 
 def threads_of(runner):

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 import a6wire as wire
-from harness import Closed, report, script, wait_until
+from harness import Closed, connect_to_two_workers, script, wait_until
 
 ANSWER = script("answer 200", "answer-write hello")
 # The sanitizer's own handlers would report and exit; here ours are looked at.
@@ -96,26 +96,6 @@ def test_the_crash_in_parse_conf(runner):
         pass  # parsed, and crashed, before the call was sent
     assert serves(runner)
     runner.wait_output(r"SIGSEGV")
-
-
-def worker_of(conn):
-    return report(conn.req_call(conn.prepare_conf(script("pid", "report"))).body)["pid"]
-
-
-def connect_to_two_workers(runner):
-    """Gives a connection to each. Which one accepts is a race, which a busy one loses."""
-    one = runner.connect()
-    pid = worker_of(one)
-    busy = one.prepare_conf("spin 20")
-
-    def other():
-        one.start_req_call(busy)
-        conn = runner.connect()
-        there = worker_of(conn) != pid
-        one.receive()
-        return conn if there else conn.close()
-
-    return one, wait_until(other, "a connection to the other worker")
 
 
 def test_with_two_workers_the_other_ones_calls_go_on(start):

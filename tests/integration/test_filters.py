@@ -4,7 +4,7 @@ import pytest
 
 import a6wire as wire
 from effect import EXCLUDED, Upstream
-from harness import Gateway, report, script, wait_until
+from harness import Gateway, connect_to_two_workers, report, script, wait_until
 
 UNAVAILABLE = wire.Error(wire.SERVICE_UNAVAILABLE)
 
@@ -231,6 +231,12 @@ def test_what_a_plugin_logs_cannot_forge_a_line(shared, conn):
     probe(conn, r"log warn first\x0asecond \x1b[31mred\x00\xff")
     line = shared.wait_output(r"^.*first.*$").group(0)
     assert "second" in line and "red" in line and "\x1b" not in line
+
+
+def test_a_long_line_is_cut_before_the_gateway_would_cut_it(shared, conn):
+    conn.req_call(conn.prepare_conf("log warn begin " + "x" * 20000))
+    shared.wait_output("begin x")
+    assert max(len(line) for line in shared.output().splitlines()) <= 3700
 
 
 def test_time_left_is_counted_down(conn):
@@ -556,6 +562,13 @@ def test_a_route_keeps_its_cell_when_it_is_changed(conn):
         token = conn.prepare_conf(script("parse-cell hits", "cell-add 0 1", "report"),
                                   "route#changing#ext-plugin-pre-req#%d" % version)
         assert report(conn.req_call(token).body) == {"cell-add 0 1": str(version)}
+
+
+def test_all_workers_share_a_cell(start):
+    one, other = connect_to_two_workers(start("--workers", "2", "--threads", "1"))
+    token = one.prepare_conf(script("parse-cell hits", "cell-add 0 1", "report"))
+    seen = [report(conn.req_call(token).body)["cell-add 0 1"] for conn in (one, other, one, other)]
+    assert seen == ["1", "2", "3", "4"]
 
 
 def test_a_leaky_bucket(conn):

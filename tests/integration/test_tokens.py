@@ -8,7 +8,7 @@ import time
 import pytest
 
 import a6wire as wire
-from harness import script, wait_until
+from harness import connect_to_two_workers, script, wait_until
 
 NOT_FOUND = wire.Error(wire.CONF_TOKEN_NOT_FOUND)
 
@@ -57,6 +57,14 @@ def test_a_token_is_valid_on_connections_that_did_not_prepare_it(shared, conn):
     for other in others:
         assert body(other, token) == b"everywhere"
         other.close()
+
+
+def test_all_workers_know_the_tokens_that_one_gave_out(start):
+    one, other = connect_to_two_workers(start("--workers", "2", "--threads", "1"))
+    token = one.prepare_conf(says("shared"))
+    assert other.prepare_conf(says("shared")) == token
+    only = one.prepare_conf(says("given out by one"))
+    assert body(other, only) == b"given out by one"
 
 
 def test_after_a_restart_the_same_content_has_the_same_token(start):
