@@ -160,6 +160,12 @@ int call_answer_write(a6_request *req, a6_str data)
     return 0;
 }
 
+/* A content-length that need not be that of the body sent. */
+static bool length_is_free(const struct call_request *request)
+{
+    return request->answer_body.len == 0 && (request->method == A6_HEAD || request->status == 304);
+}
+
 /* The gateway obeys a content-length even if it is wrong, and cuts the body. */
 static bool is_wrong_length(const struct wire_pair *header, uint32_t body_len)
 {
@@ -175,17 +181,17 @@ static bool is_wrong_length(const struct wire_pair *header, uint32_t body_len)
 
 int call_answer_reply(struct call *call, struct wire_out *out)
 {
-    struct edit_pairs *headers = &call->message.as_request->answer_headers;
-    uint32_t body_len = call->message.as_request->answer_body.len;
+    struct call_request *request = call->message.as_request;
+    struct edit_pairs *headers = &request->answer_headers;
     struct message_http_req_reply reply;
     uint32_t kept = 0;
 
-    for (uint32_t i = 0; body_len > 0 && i < headers->count; i++) {
-        if (!is_wrong_length(&headers->first[i], body_len))
+    for (uint32_t i = 0; i < headers->count; i++) {
+        if (length_is_free(request) ||
+            !is_wrong_length(&headers->first[i], request->answer_body.len))
             headers->first[kept++] = headers->first[i];
     }
-    if (body_len > 0)
-        headers->count = kept;
+    headers->count = kept;
     reply = reply_of(call);
     return message_write_http_req_reply(out, &reply);
 }

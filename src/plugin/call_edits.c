@@ -133,7 +133,7 @@ static int copy_str(struct arena *arena, a6_str str, struct wire_str *copy)
 {
     char *data = str.data ? arena_alloc(arena, str.len) : NULL;
 
-    *copy = (struct wire_str){data, (uint32_t)str.len};
+    *copy = (struct wire_str){data, data ? (uint32_t)str.len : 0};
     if (!str.data)
         return 0;
     if (!data)

@@ -59,7 +59,7 @@ void *call_memory_grow(struct call *call, void *old, size_t len, size_t size)
     if (old && call->blocks && old == call->blocks->data)
         return grow_block(call, size);
     memory = call_memory_take(call, size);
-    if (memory && len > 0)
+    if (memory && old && len > 0)
         memcpy(memory, old, len);
     return memory;
 }

@@ -70,7 +70,7 @@ int call_suspend_resume(a6_pending *pending, a6_result result)
     /* From the winning step on, the call is the other side's. */
     if (state == RUNNING && (state = step(suspension, RUNNING, RESUMED_EARLY)) == RUNNING)
         return 0;
-    if (state == PARKED && (state = step(suspension, PARKED, RESUMED)) == PARKED) {
+    if (state == PARKED && step(suspension, PARKED, RESUMED) == PARKED) {
         call->around->resume(call);
         return 0;
     }

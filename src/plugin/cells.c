@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "plugin/call.h"
@@ -18,25 +20,33 @@
  */
 struct shared_cell {
     _Alignas(64) uint64_t name[2];
-    uint32_t uses;
-    bool taken; /* set last, so that a process that died before left it free */
+    uint64_t users; /* a bit for each process that has it open */
+    bool taken;     /* set last, so that a process that died before left it free */
     _Alignas(64) _Atomic int64_t numbers[A6_CELL_SLOTS];
 };
 
+/* Processes that can be told apart; those beyond share the last bit, which is never
+ * taken back. */
+#define PROCESSES 63u
+
 struct shared_table {
-    pthread_mutex_t mutex; /* of names and uses; robust */
+    pthread_mutex_t mutex;      /* of all but the numbers; robust */
+    pid_t processes[PROCESSES]; /* 0: free */
     struct shared_cell cells[];
 };
 
 struct handle {
     a6_cell base; /* first: the plugin's pointer is ours */
     struct shared_cell *shared;
+    uint32_t uses; /* by this process */
 };
 
 struct cells {
     struct shared_table *table;
     uint32_t count;
     struct handle *handles; /* this process's, one for each cell, filled when opened */
+    pid_t process;          /* whose `handles` and `bit` these are; a fork changes it */
+    uint64_t bit;
 };
 
 static size_t table_size(uint32_t count)
@@ -88,7 +98,7 @@ void cells_close(struct cells *cells)
     free(cells);
 }
 
-/* One who died inside left names and uses as they are after each single store, and each
+/* One who died inside left names and users as they are after each single store, and each
  * of these states is a good one: `taken` is stored last. */
 static void table_lock(struct shared_table *table)
 {
@@ -116,6 +126,56 @@ void cells_hash(const void *data, size_t len, uint64_t hash[2])
     hash[0] = mix(hash[0] ^ len);
 }
 
+/* ---- who uses what ---- */
+
+/* Takes back what processes have open that are gone. */
+static void forget_the_dead(struct cells *cells)
+{
+    struct shared_table *table = cells->table;
+    uint64_t dead = 0;
+
+    for (unsigned i = 0; i < PROCESSES; i++) {
+        if (table->processes[i] == 0 || kill(table->processes[i], 0) == 0 || errno != ESRCH)
+            continue;
+        dead |= (uint64_t)1 << i;
+        table->processes[i] = 0;
+    }
+    for (uint32_t i = 0; dead && i < cells->count; i++)
+        table->cells[i].users &= ~dead;
+}
+
+static uint64_t take_bit(struct cells *cells)
+{
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < PROCESSES; i++) {
+            if (cells->table->processes[i] == 0) {
+                cells->table->processes[i] = cells->process;
+                return (uint64_t)1 << i;
+            }
+        }
+        forget_the_dead(cells);
+    }
+    return (uint64_t)1 << PROCESSES;
+}
+
+/* A process that was forked begins with no uses of its own. */
+static void know_process(struct cells *cells)
+{
+    pid_t process = getpid();
+
+    if (cells->process == process)
+        return;
+    /* Most have no handles yet, and need no memory for that. */
+    for (uint32_t i = 0; cells->process != 0 && i < cells->count; i++) {
+        if (cells->handles[i].uses > 0)
+            cells->handles[i].uses = 0;
+    }
+    cells->process = process;
+    cells->bit = take_bit(cells);
+}
+
+/* ---- names ---- */
+
 static uint32_t find_place(const struct cells *cells, const uint64_t name[2])
 {
     const struct shared_cell *all = cells->table->cells;
@@ -128,7 +188,7 @@ static uint32_t find_place(const struct cells *cells, const uint64_t name[2])
             return at;
         if (all[at].name[0] == name[0] && all[at].name[1] == name[1])
             return at;
-        if (all[at].uses == 0 && unused == UINT32_MAX)
+        if (all[at].users == 0 && unused == UINT32_MAX)
             unused = at;
     }
     /* No room: one that nobody uses gives way. No cell of the table is free then, so
@@ -144,9 +204,22 @@ static void take_place(struct shared_cell *cell, const uint64_t name[2])
         atomic_store_explicit(&cell->numbers[i], 0, memory_order_relaxed);
     cell->name[0] = name[0];
     cell->name[1] = name[1];
-    cell->uses = 0;
+    cell->users = 0;
     atomic_signal_fence(memory_order_seq_cst);
     cell->taken = true;
+}
+
+static a6_cell *use_place(struct cells *cells, uint32_t place, const uint64_t name[2])
+{
+    struct shared_cell *shared = &cells->table->cells[place];
+    struct handle *handle = &cells->handles[place];
+
+    take_place(shared, name);
+    shared->users |= cells->bit;
+    if (!handle->shared)
+        *handle = (struct handle){{&call_host}, shared, 0};
+    handle->uses++;
+    return &handle->base;
 }
 
 int cells_open(struct cells *cells, const void *name, size_t len, a6_cell **cell)
@@ -156,33 +229,32 @@ int cells_open(struct cells *cells, const void *name, size_t len, a6_cell **cell
 
     cells_hash(name, len, hash);
     table_lock(cells->table);
+    know_process(cells);
     place = find_place(cells, hash);
-    if (place != UINT32_MAX) {
-        struct shared_cell *shared = &cells->table->cells[place];
-
-        take_place(shared, hash);
-        shared->uses++;
-        if (!cells->handles[place].shared)
-            cells->handles[place] = (struct handle){{&call_host}, shared};
-        *cell = &cells->handles[place].base;
+    if (place == UINT32_MAX) {
+        forget_the_dead(cells);
+        place = find_place(cells, hash);
     }
+    if (place != UINT32_MAX)
+        *cell = use_place(cells, place, hash);
     pthread_mutex_unlock(&cells->table->mutex);
     return place == UINT32_MAX ? -ENOSPC : 0;
+}
+
+void cells_release(struct cells *cells, a6_cell *cell)
+{
+    struct handle *handle = (struct handle *)(void *)cell;
+
+    table_lock(cells->table);
+    know_process(cells);
+    if (handle->uses > 0 && --handle->uses == 0 && cells->bit != (uint64_t)1 << PROCESSES)
+        handle->shared->users &= ~cells->bit;
+    pthread_mutex_unlock(&cells->table->mutex);
 }
 
 static struct shared_cell *shared_of(const a6_cell *cell)
 {
     return ((const struct handle *)(const void *)cell)->shared;
-}
-
-void cells_release(struct cells *cells, a6_cell *cell)
-{
-    struct shared_cell *shared = shared_of(cell);
-
-    table_lock(cells->table);
-    if (shared->uses > 0)
-        shared->uses--;
-    pthread_mutex_unlock(&cells->table->mutex);
 }
 
 int64_t cells_add(a6_cell *cell, unsigned slot, int64_t delta)

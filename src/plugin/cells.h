@@ -4,9 +4,9 @@
  * created by the supervisor before it forks, so that they outlive a worker.
  *
  * A cell is found by its full name (plugin, conf and the plugin's own name for it),
- * and stays as long as the supervisor lives, unless every use of it was given back by
- * cells_release and room is needed (the uses of a process that died are never given
- * back). Any thread of any process; a process that dies inside leaves the table usable.
+ * and stays as long as the supervisor lives, unless room is needed and no process uses
+ * it any more: every use was given back by cells_release, or its process is gone. Any
+ * thread of any process; a process that dies inside leaves the table usable.
  */
 #ifndef PLUGIN_CELLS_H
 #define PLUGIN_CELLS_H

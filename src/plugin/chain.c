@@ -180,8 +180,12 @@ int chain_parse(const struct chain_options *options, uint32_t token, struct wire
                 const struct chain_conf *confs, uint32_t count, struct chain **chain)
 {
     struct parse parse = {.options = options};
-    struct chain *made =
-        calloc(1, sizeof(struct chain) + (size_t)count * sizeof(struct chain_step));
+    bool too_many = count > CHAIN_STEPS_MAX;
+    struct chain *made;
+
+    if (too_many)
+        count = 0;
+    made = calloc(1, sizeof(struct chain) + (size_t)count * sizeof(struct chain_step));
 
     if (!made)
         return -ENOMEM;
@@ -191,6 +195,11 @@ int chain_parse(const struct chain_options *options, uint32_t token, struct wire
     parse.chain = made;
     copy_key(made, key);
     hash_route(&parse, key);
+    if (too_many) {
+        log_error("conf %s names more than %d plugins; its calls get SERVICE_UNAVAILABLE",
+                  made->key, CHAIN_STEPS_MAX);
+        made->refused = true;
+    }
     for (uint32_t i = 0; i < count; i++) {
         int failed = add_step(&parse, &confs[i]);
 

@@ -38,6 +38,9 @@ struct chain_step {
     bool blocking; /* A6_BLOCKING; see also plugin->seen_blocking */
 };
 
+/* A conf with more plugins is refused. */
+#define CHAIN_STEPS_MAX 1024
+
 /* So many different complaints are logged for one conf. */
 #define CHAIN_COMPLAINTS 8
 

@@ -129,7 +129,7 @@ int env_cell(a6_env *env, a6_str name, a6_cell **cell)
         return -EINVAL;
     if (!own->cells)
         return -ENOSPC;
-    opened = realloc(own->opened, (own->opened_count + 1) * sizeof(*opened));
+    opened = realloc(own->opened, (own->opened_count + 1) * sizeof(a6_cell *));
     if (!opened)
         return -ENOMEM;
     own->opened = opened;

@@ -195,6 +195,32 @@ static void outlives_processes(void **state)
     }
 }
 
+/* Fills the table in processes that go without giving anything back. */
+static void takes_back_what_the_dead_used(void **state)
+{
+    a6_cell *mine = cell_open("mine");
+    char name[16];
+    (void)state;
+
+    a6_cell_add(mine, 0, 11);
+    for (unsigned round = 0; round < 100; round++) {
+        pid_t child = fork();
+        int status;
+
+        if (child == 0) {
+            for (unsigned i = 0; i < 7; i++) {
+                snprintf(name, sizeof(name), "%u-%u", round, i);
+                cell_open(name);
+            }
+            _exit(cells_open(cells, "one more", 8, &mine) != -ENOSPC);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        assert_ptr_equal(cell_open("mine"), mine);
+        assert_int_equal(a6_cell_get(mine, 0), 11);
+    }
+}
+
 static void needs_memory(void **state)
 {
     struct cells *made;
@@ -218,6 +244,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(takes_odd_rates, setup, teardown),
         cmocka_unit_test_setup_teardown(is_shared_by_threads_and_processes, setup, teardown),
         cmocka_unit_test_setup_teardown(outlives_processes, setup, teardown),
+        cmocka_unit_test_setup_teardown(takes_back_what_the_dead_used, setup, teardown),
         cmocka_unit_test_setup_teardown(needs_memory, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -228,6 +228,27 @@ static void makes_a_key_safe_for_the_log(void **state)
     assert_true(rig.chain->refused);
 }
 
+static void refuses_too_many_plugins(void **state)
+{
+    static struct chain_conf confs[CHAIN_STEPS_MAX + 1];
+    struct chain_options options = {&rig.registry, rig.cells, true};
+    (void)state;
+
+    rig_plugin(&rig, "a", NULL, NULL);
+    rig_chain(&rig, NULL);
+    for (uint32_t i = 0; i <= CHAIN_STEPS_MAX; i++)
+        confs[i].name = (struct wire_str){"a", 1};
+    for (uint32_t more = 0; more < 2; more++) {
+        chain_drop(rig.chain);
+        assert_int_equal(chain_parse(&options, 5, (struct wire_str){"k", 1}, confs,
+                                     CHAIN_STEPS_MAX + more, &rig.chain),
+                         0);
+        assert_int_equal(rig.chain->refused, more);
+        assert_int_equal(rig.chain->count, more ? 0 : CHAIN_STEPS_MAX);
+    }
+    assert_int_equal(rig_logged(&rig, "conf k names more than 1024 plugins"), 1);
+}
+
 static void says_a_thing_once(void **state)
 {
     char text[16];
@@ -288,6 +309,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(gives_each_conf_its_cells, setup, teardown),
         cmocka_unit_test_setup_teardown(gives_cells_back, setup, teardown),
         cmocka_unit_test_setup_teardown(makes_a_key_safe_for_the_log, setup, teardown),
+        cmocka_unit_test_setup_teardown(refuses_too_many_plugins, setup, teardown),
         cmocka_unit_test_setup_teardown(says_a_thing_once, setup, teardown),
         cmocka_unit_test_setup_teardown(gives_everything_back_without_memory, setup, teardown),
     };
