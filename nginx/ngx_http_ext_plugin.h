@@ -246,6 +246,7 @@ typedef struct {
     unsigned                       content:1;    /* the content phase has begun */
     unsigned                       complete:1;   /* held has the response's end */
     unsigned                       stopped:1;
+    unsigned                       filtering:1;  /* inside the body filter */
     unsigned                       reading:1;    /* inside ngx_http_read_client_
                                                     request_body() */
     unsigned                       read_done:1;

@@ -124,6 +124,7 @@ ngx_http_ext_plugin_header_filter(ngx_http_request_t *r)
 static void
 ngx_http_ext_plugin_resp_resume(ngx_http_ext_plugin_call_t *call)
 {
+    ngx_int_t                   rc;
     ngx_connection_t           *c;
     ngx_http_request_t         *r;
     ngx_http_ext_plugin_ctx_t  *ctx;
@@ -136,7 +137,25 @@ ngx_http_ext_plugin_resp_resume(ngx_http_ext_plugin_call_t *call)
 
     ctx->call = NULL;
 
-    if (ngx_http_ext_plugin_release(r, ctx, call->rc) == NGX_ERROR) {
+    rc = ngx_http_ext_plugin_release(r, ctx, call->rc);
+
+    if (rc > NGX_OK && !ctx->filtering) {
+
+        /* a filter wants another response, such as 416 for a bad range */
+
+        ngx_http_ext_plugin_discard(ctx->held);
+
+        ctx->held = NULL;
+        ctx->held_last = &ctx->held;
+        ctx->hold = NGX_HTTP_EXT_PLUGIN_PASS;
+
+        ngx_http_finalize_request(r, rc);
+        ngx_http_run_posted_requests(c);
+
+        return;
+    }
+
+    if (rc != NGX_OK && rc != NGX_AGAIN) {
         c->error = 1;
     }
 
@@ -259,7 +278,9 @@ ngx_http_ext_plugin_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
             ctx->hold = NGX_HTTP_EXT_PLUGIN_COLLECTED;
         }
 
+        ctx->filtering = 1;
         ngx_http_ext_plugin_info_body(ctx->call, rc);
+        ctx->filtering = 0;
 
         return r->connection->error ? NGX_ERROR : NGX_OK;
 
@@ -392,6 +413,14 @@ ngx_http_ext_plugin_gather(ngx_http_request_t *r,
     }
 
     if (!ctx->complete) {
+
+        if (r->upstream && r->upstream->cleanup == NULL) {
+            /* the upstream module is through with it, and there was no end */
+            ctx->call->talk.error = "asked for a response body that the "
+                                    "upstream broke off";
+            return NGX_ERROR;
+        }
+
         return NGX_AGAIN;
     }
 
