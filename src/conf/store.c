@@ -17,13 +17,20 @@
 /* Entries that conf_store_expire handles before it lets others have the lock. */
 #define STORE_EXPIRE_BUDGET 512u
 
+/* Counts that cannot be true would have everything evicted. */
+static bool store_counts_sound(const struct conf_store *store)
+{
+    return store->shared->records <= store->max_count &&
+           store->shared->tombstones <= store->max_count;
+}
+
 void store_lock(struct conf_store *store)
 {
     struct store_shared *shared = store->shared;
 
     bool died = pthread_mutex_lock(&shared->lock) == EOWNERDEAD;
 
-    if (died || !store_repair_sound(store)) {
+    if (died || !store_repair_sound(store) || !store_counts_sound(store)) {
         store_repair(store, shared->index_bits);
         shared->repaired++;
     }

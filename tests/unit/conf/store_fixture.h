@@ -127,21 +127,43 @@ static inline bool means(struct conf_store *store, uint32_t token, const char *k
     return same;
 }
 
-static inline bool means_number(struct conf_store *store, uint32_t token, unsigned number,
-                                uint64_t now_ms)
+static inline bool record_is_number(const struct conf_record *record, unsigned number)
 {
-    struct conf_record *record;
     char key[32];
     bool same;
 
     snprintf(key, sizeof(key), "route#%u", number);
-    if (conf_store_get(store, token, now_ms, &record))
-        return false;
     same = record->count == 1 && str_is(record->key, key) && str_is(record->entries[0].name, "say");
     for (uint32_t i = 0; same && i < record->entries[0].value.len; i++)
         same = record->entries[0].value.data[i] == 'a' + (int)(number % 26);
+    return same;
+}
+
+static inline bool means_number(struct conf_store *store, uint32_t token, unsigned number,
+                                uint64_t now_ms)
+{
+    struct conf_record *record;
+    bool same;
+
+    if (conf_store_get(store, token, now_ms, &record))
+        return false;
+    same = record_is_number(record, number);
     free(record);
     return same;
+}
+
+/* Whether it means anything that is not the number's content. */
+static inline bool means_another(struct conf_store *store, uint32_t token, unsigned number,
+                                 uint64_t now_ms)
+{
+    struct conf_record *record;
+    bool same;
+
+    if (conf_store_get(store, token, now_ms, &record))
+        return false;
+    same = record_is_number(record, number);
+    free(record);
+    return !same;
 }
 
 static inline bool found(struct conf_store *store, uint32_t token, uint64_t now_ms)
