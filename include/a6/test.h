@@ -104,7 +104,7 @@ typedef enum a6_test_result {
     A6_TEST_ANSWERED,  /* the request was answered: no upstream is asked */
     A6_TEST_FAILED,    /* a filter failed: the gateway gets SERVICE_UNAVAILABLE */
     A6_TEST_REFUSED,   /* parse_conf refused a conf; the same for the gateway */
-    A6_TEST_LOST,      /* the gateway vanished: there is no reply to see */
+    A6_TEST_LOST,      /* the gateway vanished before the filter ran: there is no reply */
     A6_TEST_BROKEN,    /* the test itself is wrong */
 } a6_test_result;
 
