@@ -186,8 +186,18 @@ ngx_http_ext_plugin_talk_write(ngx_event_t *ev)
         return;
     }
 
-    if (ngx_http_ext_plugin_send_unsent(talk) == NGX_ERROR) {
+    switch (ngx_http_ext_plugin_send_unsent(talk)) {
+
+    case NGX_OK:
+        ngx_http_ext_plugin_talk_resume(talk);
+        break;
+
+    case NGX_ERROR:
         (void) talk->received(talk, NGX_ERROR);
+        break;
+
+    default: /* NGX_AGAIN */
+        break;
     }
 }
 
@@ -225,7 +235,9 @@ ngx_http_ext_plugin_talk_resume(ngx_http_ext_plugin_talk_t *talk)
     ngx_event_t       *rev;
     ngx_connection_t  *c;
 
-    while (!talk->paused) {
+    /* while there is something to send the runner has nothing to say */
+
+    while (!talk->paused && talk->unsent == NULL) {
 
         c = talk->peer->connection;
         rev = c->read;

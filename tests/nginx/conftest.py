@@ -86,7 +86,7 @@ class Nginx:
         self.process = None
         self.options = {}
 
-    def configure(self, server="", http="", main="", workers=1, level="info", events=""):
+    def configure(self, server="", http="", main="", workers=1, level=os.environ.get("A6_NGINX_LOG", "info"), events=""):
         """server: what stands in the one server block; http: beside it."""
         self.options = {
             "root": self.root, "workers": workers, "level": level, "main": main,
