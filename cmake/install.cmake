@@ -17,6 +17,10 @@ install(FILES plugins/hello-rust/a6.rs DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/a
 install(DIRECTORY ${CMAKE_BINARY_DIR}/plugins/ DESTINATION ${A6_INSTALL_PLUGINDIR}
         FILES_MATCHING PATTERN "*.so")
 
+# Where Debian's nginx looks for modules, below whatever prefix.
+install(DIRECTORY ${CMAKE_BINARY_DIR}/nginx/ DESTINATION lib/nginx/modules OPTIONAL
+        FILES_MATCHING PATTERN "ngx_*_module.so" PATTERN "work" EXCLUDE PATTERN "CMakeFiles" EXCLUDE)
+
 foreach(module a6-plugin a6-runner a6-test)
     configure_file(${module}.pc.in ${module}.pc @ONLY)
     install(FILES ${CMAKE_BINARY_DIR}/${module}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
