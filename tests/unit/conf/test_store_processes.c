@@ -340,9 +340,9 @@ static void test_killed_at_some_instruction_it_stays_whole(void **state)
             repaired += store->shared->repaired > 0;
             conf_store_close(store);
         }
-        print_message("%u %u %u\n", all, stride, repaired);
-        assert_in_range(repaired, 1, UINT32_MAX);
     }
+    /* Some died with the lock in their hands. */
+    assert_in_range(repaired, 1, UINT32_MAX);
 }
 
 static void test_killed_at_some_moment_it_stays_whole(void **state)
