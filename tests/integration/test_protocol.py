@@ -279,6 +279,21 @@ def test_a_peer_that_leaves_in_the_middle_hurts_nobody(shared, conn):
     assert_in_step(conn)
 
 
+def test_a_peer_that_leaves_before_its_large_answer_costs_nothing(shared, conn):
+    token = conn.prepare_conf(script("answer 200", "fill-answer 4000000"))
+    conn.req_call(token)
+    before = shared.memory_kib()
+    call = wire.frame(wire.HTTP_REQ_CALL, wire.req_call(token))
+    for _ in range(100):
+        with Conn(shared.socket_path) as leaving:
+            leaving.send_bytes(call * 3)
+    for _ in range(20):
+        assert_in_step(conn)
+    # All of them together would be 400 MB.
+    wait_until(lambda: shared.memory_kib() - before < 100 * 1024 * (3 if sanitized() else 1),
+               "the memory of what nobody reads")
+
+
 def test_a_peer_that_ends_its_side_still_gets_its_answer(shared, conn):
     token = conn.prepare_conf(script("sleep 10", "answer 200", "answer-write late"))
     with Conn(shared.socket_path) as half_closed:
