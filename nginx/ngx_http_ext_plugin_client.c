@@ -161,18 +161,13 @@ ngx_http_ext_plugin_connect(ngx_http_ext_plugin_talk_t *talk)
         goto failed;
     }
 
-    if (ngx_add_conn) {
-        if (ngx_add_conn(c) == NGX_ERROR) {
-            goto failed;
-        }
+    /* not for writing: a unix socket would report every frame that is read */
 
-    } else {
-        event = (ngx_event_flags & NGX_USE_CLEAR_EVENT) ? NGX_CLEAR_EVENT
-                                                        : NGX_LEVEL_EVENT;
+    event = (ngx_event_flags & NGX_USE_CLEAR_EVENT) ? NGX_CLEAR_EVENT
+                                                    : NGX_LEVEL_EVENT;
 
-        if (ngx_add_event(c->read, NGX_READ_EVENT, event) != NGX_OK) {
-            goto failed;
-        }
+    if (ngx_add_event(c->read, NGX_READ_EVENT, event) != NGX_OK) {
+        goto failed;
     }
 
     c->write->ready = 1;

@@ -147,6 +147,13 @@ ngx_http_ext_plugin_send_unsent(ngx_http_ext_plugin_talk_t *talk)
                 ngx_del_timer(c->write);
             }
 
+            if (c->write->active
+                && ngx_del_event(c->write, NGX_WRITE_EVENT, 0) != NGX_OK)
+            {
+                return ngx_http_ext_plugin_talk_fail(talk,
+                                                 "could not be waited for", 0);
+            }
+
             /* the time for the answer begins now */
             ngx_add_timer(c->read, talk->runner->read_timeout);
 
