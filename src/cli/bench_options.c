@@ -75,7 +75,7 @@ static const char help_text[] =
     "      --mode req|resp|conf           HTTPReqCall, HTTPRespCall, or PrepareConf with a new\n"
     "                                     key each time (default: req)\n"
     "      --plugin NAME                  a plugin of the route (repeatable, in order)\n"
-    "      --conf TEXT|@FILE              the conf of the plugin before it\n"
+    "      --conf TEXT|@FILE              the conf of the plugin before it (repeatable)\n"
     "      --also PERCENT:NAME[=CONF]     so many of the calls use another conf, of this plugin;\n"
     "                                     their latencies are told apart\n"
     "      --key KEY                      the conf's key (conf mode: what all keys begin with)\n"

@@ -50,7 +50,7 @@ static const char help_text[] =
     "      --socket unix:/path            the runner's socket (default: what\n"
     "                                     APISIX_LISTEN_ADDRESS says)\n"
     "      --plugin NAME                  a plugin of the route (repeatable, in order)\n"
-    "      --conf TEXT|@FILE              the conf of the plugin before it\n"
+    "      --conf TEXT|@FILE              the conf of the plugin before it (repeatable)\n"
     "      --key KEY                      the conf's key (default: one made of the process id)\n"
     "      --timeout SECONDS              how long to wait for the reply (default: 60)\n"
     "      --json                         print JSON\n"
