@@ -309,7 +309,7 @@ class request : public call
         check(a6_answer(request_, status), "answer");
         return answering(request_);
     }
-    a6_request *get() const noexcept
+    a6_request *raw() const noexcept
     {
         return request_;
     }
@@ -370,7 +370,7 @@ class response : public call
     {
         check(a6_response_set_body(response_, str(body)), "set_body");
     }
-    a6_response *get() const noexcept
+    a6_response *raw() const noexcept
     {
         return response_;
     }

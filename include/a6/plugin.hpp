@@ -96,7 +96,7 @@ class env
         check(a6_env_cell(env_, str(name), &opened), "open_cell");
         return cell(opened);
     }
-    a6_env *get() const noexcept
+    a6_env *raw() const noexcept
     {
         return env_;
     }

@@ -20,13 +20,13 @@ class hello
   public:
     hello(a6::env &env, std::string_view conf)
     {
-        std::unique_ptr<json_t, json_deleter> root(a6_json_load(env.get(), a6::str(conf)));
+        std::unique_ptr<json_t, json_deleter> root(a6_json_load(env.raw(), a6::str(conf)));
         const char *text = "";
         size_t len = 0;
 
         /* The helpers have told the reason; what is thrown only ends the parsing. */
-        if (!root || a6_json_only(env.get(), root.get(), "body", nullptr) < 0 ||
-            a6_json_get(env.get(), root.get(), "body", "s%", &text, &len) < 0)
+        if (!root || a6_json_only(env.raw(), root.get(), "body", nullptr) < 0 ||
+            a6_json_get(env.raw(), root.get(), "body", "s%", &text, &len) < 0)
             throw a6::refused();
         body.assign(text, len);
     }
