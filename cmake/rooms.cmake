@@ -11,7 +11,7 @@ set(a6_needs_plugin plugin client wire base)
 set(a6_needs_server server plugin conf client wire base)
 set(a6_needs_testkit testkit server plugin conf client wire base)
 set(a6_needs_cli cli testkit server plugin conf client wire base)
-set(a6_room_libraries Threads::Threads ${CMAKE_DL_LIBS} m)
+set(a6_room_libraries Threads::Threads PkgConfig::SECCOMP ${CMAKE_DL_LIBS} m)
 
 # room_<name>: the objects. a6_<name>: an archive of them, for the room's tests.
 set(a6_runner_objects "")

@@ -90,6 +90,9 @@ OPTION("group", 0, CONFIG_TEXT, group, NULL, 0, 0, NULL, "NAME",
 OPTION("allow-uid", 0, CONFIG_TEXT, allow_uids, NULL, 0, 0, NULL, "UIDS",
        "Serve only peers with these numeric user ids, separated by commas. The default is "
        "whoever may write to the socket file.")
+OPTION("sandbox", 0, CONFIG_SWITCH, sandbox, NULL, 0, 0, "no", NULL,
+       "Once the plugins are loaded, let the workers open no file, no socket and no process "
+       "(seccomp): for plugins that only compute. SIGUSR1 then also replaces the workers.")
 OPTION("core-dumps", 0, CONFIG_SWITCH, core_dumps, NULL, 0, 0, "no", NULL,
        "Let workers be dumped and debugged. Without it neither other processes of the same "
        "user nor core files can read requests and confs out of them.")

@@ -141,10 +141,10 @@ static void read_signals(struct supervisor *supervisor)
         case SIGUSR1:
             if (log_reopen() < 0)
                 log_error("the log file cannot be opened anew");
-            supervisor_tell_workers(supervisor, CONTROL_REOPEN_LOG, 0);
-            break;
-        case SIGCHLD:
-            supervisor_reap(supervisor);
+            if (supervisor->config->sandbox)
+                supervisor_reload(supervisor, "SIGUSR1: its workers can open no file");
+            else
+                supervisor_tell_workers(supervisor, CONTROL_REOPEN_LOG, 0);
             break;
         default:
             break;
@@ -195,13 +195,15 @@ static int start(struct supervisor *supervisor, char *error, size_t size)
     if (config->conf_expire_time == 0) {
         snprintf(error, size, "APISIX_CONF_EXPIRE_TIME must be a number of seconds above 0");
         return -EINVAL;
-    }    int failed = privileges_check(config, error, size);
+    }
+    int failed = privileges_check(config, error, size);
     if (failed)
         return failed;
     supervisor->watch_stdin = fstat(STDIN_FILENO, &input) == 0 && S_ISFIFO(input.st_mode);
     raise_descriptor_limit();
     /* A gateway that starts a runner is reloading when the path is taken: its next runner
-     * replaces the one before. */    failed = listener_prepare(&supervisor->listener, config->listen_address,
+     * replaces the one before. */
+    failed = listener_prepare(&supervisor->listener, config->listen_address,
                               config->takeover || supervisor->watch_stdin, error, size);
     if (failed)
         return failed;

@@ -19,6 +19,7 @@
 #include "server/worker_loop.h"
 #include "server/worker_privileges.h"
 #include "server/worker_profile.h"
+#include "server/worker_sandbox.h"
 #include "server/worker_stack.h"
 #include "server/worker_watch.h"
 
@@ -139,6 +140,8 @@ static int start(struct worker *worker, char *error, size_t size)
     if (!failed)
         failed = crew_init(&worker->crew, worker,
                            config->pool_threads + (config->threads ? config->threads : 4));
+    if (!failed && config->sandbox && (failed = sandbox_enter(error, size)))
+        return failed;
     if (!failed)
         failed = start_loops(worker);
     if (failed)
