@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Our plugins in a real runner, with the confs that routes for the Go runner have."""
 import json
+import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -122,6 +124,24 @@ def test_limit_req_has_one_bucket_for_all_workers(tmp_path, workers):
         assert 1 <= len(passed) <= 5, results
         assert len(results) - len(passed) == len([1 for action, _ in results
                                                   if action == wire.STOP])
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP], ids=["crash", "reload"])
+def test_limit_req_keeps_its_bucket(tmp_path, number):
+    with harness.Runner(tmp_path, harness.BUILD / "plugins") as runner:
+        runner.forgiven = True
+        conn = runner.connect()
+        token = conn.prepare_conf([("limit-req", '{"rate": 0.001}')])
+        assert conn.req_call(token).action == wire.NONE
+        worker = runner.pids()[1]
+        if number == signal.SIGKILL:
+            os.kill(worker, number)
+        else:
+            runner.signal(number)
+        harness.wait_until(lambda: runner.pids()[1:] and worker not in runner.pids(),
+                           "another worker")
+        reply = runner.connect().req_call(token)
+        assert (reply.action, reply.status) == (wire.STOP, 503)
 
 
 def test_limit_req_holds_no_thread(tmp_path):
