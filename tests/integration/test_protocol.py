@@ -279,18 +279,20 @@ def test_a_peer_that_leaves_in_the_middle_hurts_nobody(shared, conn):
     assert_in_step(conn)
 
 
-def test_a_peer_that_leaves_before_its_large_answer_costs_nothing(shared, conn):
+def test_a_peer_that_leaves_before_its_large_answer_costs_nothing(start):
+    runner = start()
+    conn = runner.connect()
     token = conn.prepare_conf(script("answer 200", "fill-answer 4000000"))
     conn.req_call(token)
-    before = shared.memory_kib()
+    before = runner.memory_kib()
     call = wire.frame(wire.HTTP_REQ_CALL, wire.req_call(token))
     for _ in range(100):
-        with Conn(shared.socket_path) as leaving:
+        with Conn(runner.socket_path) as leaving:
             leaving.send_bytes(call * 3)
     for _ in range(20):
         assert_in_step(conn)
     # All of them together would be 400 MB.
-    wait_until(lambda: shared.memory_kib() - before < 100 * 1024 * (3 if sanitized() else 1),
+    wait_until(lambda: runner.memory_kib() - before < 100 * 1024 * (3 if sanitized() else 1),
                "the memory of what nobody reads")
 
 
