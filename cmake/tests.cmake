@@ -114,7 +114,8 @@ if(EXISTS ${schema})
     a6_room_archives(client archives)
     file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/wire_google/*.cc
          ${CMAKE_SOURCE_DIR}/tests/wire_google/*.c)
-    if(sources)
+    # One thread, and slow to compile: not for ThreadSanitizer.
+    if(sources AND NOT A6_SANITIZE MATCHES thread)
         add_executable(wire_google ${sources})
         set_target_properties(wire_google PROPERTIES RUNTIME_OUTPUT_DIRECTORY
             ${CMAKE_BINARY_DIR}/tests/unit)
