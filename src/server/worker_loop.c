@@ -214,7 +214,8 @@ static void take_over(struct loop *loop)
     (void)timers_set(&loop->timers, &exchange->timer, exchange->deadline_ms);
 }
 
-/* False: the loop was lost on the way. What was not handled is put back. */
+/* False: the loop was lost on the way. What was not handled stays in the inbox, for the
+ * next driver. */
 static bool read_inbox(struct loop *loop)
 {
     struct exchange *inbox;
@@ -383,6 +384,9 @@ void loop_drive(struct loop *loop)
     struct worker *worker = loop->worker;
 
     take_over(loop);
+    /* The last driver may have lost the loop in the middle of the news. */
+    if (!read_inbox(loop))
+        return;
     while (!atomic_load_explicit(&loop->stop, memory_order_relaxed)) {
         if (!run_events(loop))
             return;
