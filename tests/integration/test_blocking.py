@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plugins that block hold up nobody else. No stopwatch: what blocks is let go only when
 all others have been served, so a runner that holds them up does not finish."""
+import concurrent.futures
 import re
 import threading
 from pathlib import Path
@@ -110,6 +111,22 @@ def test_fifty_filters_ask_at_the_same_time_in_straight_line_code(runner):
         assert reply.id == n
         assert report(reply.body) == {"same-thread first": "yes", "var first": "first %d" % n,
                                       "var second": "second %d" % n}
+
+
+def test_many_filters_ask_again_and_again(runner):
+    """The loop changes hands all the time, and no news is lost on the way."""
+    token = runner.connect().prepare_conf(script("var first", "report"))
+
+    def calls(n):
+        with runner.connect() as conn:
+            for k in range(100):
+                value = "%d of %d" % (k, n)
+                reply = conn.req_call(token, Gateway({"first": value}))
+                assert report(reply.body) == {"var first": value}
+        return n
+
+    with concurrent.futures.ThreadPoolExecutor(24) as pool:
+        assert list(pool.map(calls, range(24))) == list(range(24))
 
 
 def test_a_gateway_that_is_slow_to_answer_a_question_holds_up_nobody(runner):
