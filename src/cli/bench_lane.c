@@ -23,6 +23,16 @@ static void end_connection(struct bench_lane *lane, struct bench_connection *con
     atomic_fetch_sub_explicit(&lane->open, 1, memory_order_relaxed);
 }
 
+/* Counts why it ended: the runner hung up, or something else went wrong. */
+static void lose_connection(struct bench_lane *lane, struct bench_connection *connection, int why)
+{
+    if (why == EPIPE || why == ECONNRESET)
+        lane->counts.closed++;
+    else
+        lane->counts.failed++;
+    end_connection(lane, connection);
+}
+
 /* false: the connection has ended. */
 static bool flush(struct bench_lane *lane, struct bench_connection *connection)
 {
@@ -35,8 +45,7 @@ static bool flush(struct bench_lane *lane, struct bench_connection *connection)
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0 && errno != EAGAIN) {
-            lane->counts.failed++;
-            end_connection(lane, connection);
+            lose_connection(lane, connection, errno);
             return false;
         }
         if (sent < 0)
@@ -206,11 +215,7 @@ static void on_readable(struct bench_lane *lane, struct bench_connection *connec
         if (status == STREAM_WAIT)
             return;
         if (status != 0) {
-            if (status == STREAM_END)
-                lane->counts.closed++;
-            else
-                lane->counts.failed++;
-            end_connection(lane, connection);
+            lose_connection(lane, connection, status == STREAM_END ? EPIPE : -status);
             return;
         }
         while (stream_next(&connection->stream, &frame) == 0)
