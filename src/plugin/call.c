@@ -140,6 +140,8 @@ static void finish(struct call *call, a6_result result)
         call->step = call->chain->count;
     else
         call->step++;
+    if (call->asked)
+        call_asked_judge(call);
     call->current = NULL;
     call->suspension = NULL;
     call->parked = CALL_NOT_PARKED;
@@ -201,7 +203,7 @@ enum call_next call_run(struct call *call, bool may_block)
         unpark(call);
     call_asked_settle(call);
     while (!call->failed && call->step < call->chain->count) {
-        const struct chain_step *step = &call->chain->steps[call->step];
+        struct chain_step *step = &call->chain->steps[call->step];
 
         if (!has_filter(call, step->plugin)) {
             call->step++;
@@ -213,7 +215,7 @@ enum call_next call_run(struct call *call, bool may_block)
             call->failed = true;
             return CALL_DONE;
         }
-        if (!call->fetched && (step->need || step->need_var_count) && call_asked_next(call, step))
+        if (!call->fetched && call_asked_next(call, step))
             return CALL_ASK;
         call->fetched = true;
         if (!may_block && (step->blocking || atomic_load_explicit(&step->plugin->seen_blocking,

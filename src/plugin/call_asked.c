@@ -14,6 +14,8 @@ struct call_asked {
     struct call_question question; /* its name is borrowed from the chain, or ours */
     struct wire_str value;         /* when error is 0 */
     int error;                     /* NOT_HERE until it is answered */
+    struct habit *habit;           /* that had it fetched in advance, or NULL */
+    bool used;
 };
 
 /* No errno value. */
@@ -237,8 +239,11 @@ int call_asked_var(struct call *call, a6_str name, struct wire_str *value)
         wanted.data = arena_copy(&call->arena, name.data, name.len);
         asked = wanted.data ? asked_new(call, MESSAGE_INFO_VAR, wanted) : NULL;
         failed = asked ? ask(call, asked) : -ENOMEM;
+        if (!failed && call->step < call->chain->count)
+            habit_note(&call->chain->steps[call->step].habits, wanted);
     } else {
         failed = asked->error;
+        asked->used = true;
     }
     if (!failed)
         *value = asked->value;
@@ -268,8 +273,35 @@ static bool next_body(struct call *call, const struct chain_step *step, enum mes
     }
 }
 
-bool call_asked_next(struct call *call, const struct chain_step *step)
+static bool next_habit(struct call *call, struct chain_step *step)
 {
+    unsigned index = 0;
+    struct habit *habit;
+
+    while ((habit = habit_next(&step->habits, &index))) {
+        if (find_var(call, habit_name(habit)))
+            continue;
+        if (!question(call, MESSAGE_INFO_VAR, habit_name(habit)))
+            return false;
+        call->asking->habit = habit;
+        return true;
+    }
+    return false;
+}
+
+void call_asked_judge(struct call *call)
+{
+    for (struct call_asked *asked = call->asked; asked; asked = asked->next) {
+        if (asked->habit)
+            habit_judge(asked->habit, asked->used);
+        asked->habit = NULL; /* what later steps do with it is not this one's habit */
+    }
+}
+
+bool call_asked_next(struct call *call, struct chain_step *step)
+{
+    if (next_habit(call, step))
+        return true;
     for (uint32_t i = 0; i < step->need_var_count; i++) {
         if (!find_var(call, step->need_vars[i]))
             return question(call, MESSAGE_INFO_VAR, step->need_vars[i]);

@@ -13,7 +13,10 @@
 
 /* Sets call->question to the next thing that the step declared and that is not here;
  * false when there is none. */
-bool call_asked_next(struct call *call, const struct chain_step *step);
+bool call_asked_next(struct call *call, struct chain_step *step);
+
+/* After a step: did its filter ask for what it was expected to? */
+void call_asked_judge(struct call *call);
 
 /* An answer that is wanted after CALL_ASK but was never given counts as no answer. */
 void call_asked_settle(struct call *call);

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "plugin/cells.h"
+#include "plugin/habit.h"
 #include "plugin/registry.h"
 #include "wire/flatbuf.h"
 
@@ -34,8 +35,9 @@ struct chain_step {
     /* variables that this step needs in advance, of the plugin and of its conf */
     struct wire_str *need_vars;
     uint32_t need_var_count;
-    uint32_t need; /* A6_NEED_... bits */
-    bool blocking; /* A6_BLOCKING; see also plugin->seen_blocking */
+    uint32_t need;        /* A6_NEED_... bits */
+    bool blocking;        /* A6_BLOCKING; see also plugin->seen_blocking */
+    struct habits habits; /* variables that it asks all the time, undeclared */
 };
 
 /* A conf with more plugins is refused. */
