@@ -80,8 +80,14 @@ static void test_a_content_that_is_none_is_not_found(void **state)
     entry.length = 3;
     entry.hash = store_hash(content, 3, 0);
     assert_int_equal(store_add(store, &entry, content, NOW), 0);
+    /* A key that does not end in a NUL. */
+    memcpy(content, (uint8_t[]){0, 0, 0, 0, 3, 0, 0, 0, 'k', 'e', 'y', '!'}, 12);
+    entry.token = 80;
+    entry.length = 12;
+    entry.hash = store_hash(content, 12, 0);
+    assert_int_equal(store_add(store, &entry, content, NOW), 0);
     store_unlock(store);
-    for (uint32_t token = 77; token < 80; token++)
+    for (uint32_t token = 77; token < 81; token++)
         assert_false(found(store, token, NOW));
     assert_int_equal(stats_of(store).count, RECORDS);
     check_whole(store);
@@ -101,6 +107,24 @@ static void test_an_entry_written_over_ends_the_ring_there(void **state)
     store_unlock(store);
     check_whole(store);
     assert_int_equal(count_found(store, tokens), 20);
+    conf_store_close(store);
+}
+
+/* The worst that could be: another token in front of a content. */
+static void test_a_token_written_over_means_nothing(void **state)
+{
+    uint32_t tokens[RECORDS];
+    struct conf_store *store = fill(tokens);
+    struct store_entry *entry = entry_of(store, tokens[20]);
+
+    (void)state;
+    entry->token ^= 1;
+    store_lock(store);
+    store_repair(store, 0);
+    store_unlock(store);
+    assert_false(found(store, tokens[20] ^ 1, NOW));
+    assert_false(found(store, tokens[20], NOW));
+    check_whole(store);
     conf_store_close(store);
 }
 
@@ -218,6 +242,7 @@ int main(void)
         cmocka_unit_test(test_a_content_written_over_is_not_found),
         cmocka_unit_test(test_a_content_that_is_none_is_not_found),
         cmocka_unit_test(test_an_entry_written_over_ends_the_ring_there),
+        cmocka_unit_test(test_a_token_written_over_means_nothing),
         cmocka_unit_test(test_an_index_written_over_is_made_anew),
         cmocka_unit_test(test_bounds_written_over_are_noticed),
         cmocka_unit_test(test_writing_anywhere_gives_no_wrong_answer),
