@@ -9,7 +9,8 @@
 #   make install        PREFIX=/usr/local DESTDIR=
 #   make deps           install the Debian packages
 #   make format, lint   put the sources in form; look for mistakes
-#   make asan, tsan, fuzz, coverage   the special builds, and their tests
+#   make asan, tsan, coverage   the special builds, and their tests
+#   make fuzz FUZZ_SECONDS=30   each fuzz target for so long
 #   make clean
 
 PREFIX ?= /usr/local
@@ -17,7 +18,7 @@ DESTDIR ?=
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 30
 
-.PHONY: all build deps deps-quiet test bench bench-check install clean format lint asan tsan dev clang fuzz \
+.PHONY: all build deps test bench bench-check install clean format lint asan tsan dev clang fuzz \
 	coverage
 
 all: build
@@ -62,7 +63,7 @@ dev clang asan tsan:
 
 fuzz:
 	@scripts/deps --quiet
-	@scripts/build fuzz -j$(JOBS)
+	@scripts/build fuzz -j$(JOBS) -t fuzzers
 	@scripts/fuzz $(FUZZ_SECONDS)
 
 coverage:
