@@ -57,7 +57,7 @@ def svg(result):
     names = []
     for row in rows:
         names += [e["name"] for e in row["runners"] if e["name"] not in names]
-    left, width, bar, gap = 330, 460, 11, 12
+    left, width, bar, gap = 380, 460, 11, 12
     most = 6.0
     out, y = [], 58
     for row in rows:
