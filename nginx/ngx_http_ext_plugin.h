@@ -11,9 +11,11 @@
  *             _prepare.c      PrepareConf, one at a time for a conf
  *             _talk.c         frames out and in
  *             _client.c       connections to a runner
+ *         _message.c          the call itself
  *         _info.c             answers to what the runner asks
+ *         _collect.c          a response body, if it asks for it
  *         _stop.c _rewrite.c _response.c   what a reply does to the request
- *     _cmd.c                  the runner as a child of nginx
+ *     _cmd.c _child.c         the runner as a child of nginx
  */
 
 #ifndef _NGX_HTTP_EXT_PLUGIN_H_INCLUDED_
@@ -379,6 +381,11 @@ ngx_http_ext_plugin_ctx_t *ngx_http_ext_plugin_create_ctx(
     ngx_http_request_t *r);
 /* While a call is out: watches for the client going away. NGX_ERROR. */
 ngx_int_t ngx_http_ext_plugin_suspend(ngx_http_request_t *r);
+
+/* _message.c */
+
+int ngx_http_ext_plugin_write_req_call(ngx_http_ext_plugin_call_t *call,
+    uint32_t token);
 /* Decodes args for sending; *pairs may point to the given room. */
 ngx_int_t ngx_http_ext_plugin_args(ngx_http_request_t *r,
     struct wire_pair *room, ngx_uint_t nroom, struct wire_pairs *pairs);
@@ -437,12 +444,23 @@ ngx_int_t ngx_http_ext_plugin_resp_failed(ngx_http_request_t *r,
 /* _filter.c */
 
 ngx_int_t ngx_http_ext_plugin_filter_init(ngx_conf_t *cf);
+/* The request is going away. */
+void ngx_http_ext_plugin_filter_cleanup(ngx_http_ext_plugin_ctx_t *ctx);
+
+/* _collect.c */
+
 /* Makes the whole response body available: NGX_OK (ctx->held), NGX_AGAIN, then
    ngx_http_ext_plugin_info_body() comes, or NGX_ERROR with talk.error. */
 ngx_int_t ngx_http_ext_plugin_collect(ngx_http_request_t *r,
     ngx_http_ext_plugin_ctx_t *ctx);
-/* The request is going away. */
-void ngx_http_ext_plugin_filter_cleanup(ngx_http_ext_plugin_ctx_t *ctx);
+/* Holds more of it. The links are the caller's; so are bufs without data, which
+   he uses again. */
+ngx_int_t ngx_http_ext_plugin_keep(ngx_http_request_t *r,
+    ngx_http_ext_plugin_ctx_t *ctx, ngx_chain_t *in);
+/* Collects more of it. NGX_OK: that was all. NGX_AGAIN: there is more to come.
+   NGX_ERROR with talk.error; then it is held as it came. */
+ngx_int_t ngx_http_ext_plugin_gather(ngx_http_request_t *r,
+    ngx_http_ext_plugin_ctx_t *ctx, ngx_chain_t *in);
 
 /* _info.c */
 

@@ -124,6 +124,9 @@ ngx_http_ext_plugin_connect(ngx_http_ext_plugin_talk_t *talk)
         return ngx_http_ext_plugin_talk_fail(talk, "no connection is free", 0);
     }
 
+    c->log = talk->log;
+    c->read->log = talk->log;
+    c->write->log = talk->log;
     c->type = SOCK_STREAM;
     c->recv = ngx_recv;
     c->send = ngx_send;

@@ -161,7 +161,14 @@ class Nginx:
             return ""
 
     def access(self):
-        return (self.root / "access.log").read_text(errors="replace").splitlines()
+        """The access log, when it has come to rest: nginx writes it behind the answer."""
+        lines, before = [], None
+        end = time.monotonic() + 5
+        while (not lines or lines != before) and time.monotonic() < end:
+            before = lines
+            time.sleep(0.03)
+            lines = (self.root / "access.log").read_text(errors="replace").splitlines()
+        return lines
 
     def file(self, name, data):
         path = self.root / "html" / name

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from conftest import ROOT, wait_for
-from fake_runner import (REQ_CALL, RESP_CALL, Runner, write_ask, write_none, write_resp,
+from fake_runner import (Closed, REQ_CALL, RESP_CALL, Runner, write_ask, write_none, write_resp,
                          write_stop)
 from plugins import post_req, post_resp, pre_req, use
 
@@ -172,8 +172,11 @@ def test_one_byte_at_a_time(nginx, tmp_path):
 def test_many_questions_at_once(nginx, runner):
     """No good runner does this; nothing is lost all the same."""
     def serve(self, peer):
-        while True:
-            kind, payload = self.read_frame(peer)
+        while not self.stopping:
+            try:
+                kind, payload = self.read_frame(peer)
+            except Closed:
+                return
             if kind == 1:
                 peer.sendall(self._prepare(payload))
                 continue

@@ -163,7 +163,7 @@ def test_a_conf_that_cannot_be_prepared(nginx, runner, what, said):
 
 
 def test_a_client_that_waits_for_a_token_goes_away(nginx, runner):
-    nginx.start(server=use(runner) + pre_req({"prepare": {"sleep": 0.3}, "stop": {"body": "x"}}))
+    nginx.start(server=use(runner) + pre_req({"prepare": {"sleep": 1.0}, "stop": {"body": "x"}}))
     gone = nginx.connect()
     gone.sendall(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
     wait_for(lambda: runner.prepared)
