@@ -50,6 +50,9 @@ struct worker {
     _Atomic uint32_t connections;
     _Atomic uint64_t calls;        /* loops add to it now and then */
     _Atomic uint32_t lost_threads; /* inside filters that are past their deadline */
+    /* Large buffers were freed: when it is quiet, their memory goes back to the system. */
+    _Atomic bool trim_due;
+
     /* the watch thread sleeps while nothing happens; see worker_watch.c */
     _Atomic uint32_t watch_asleep;
 };

@@ -35,6 +35,7 @@ static enum conn_outcome reply(struct conn *conn)
     if (exchange->out.tail_len) {
         error = conn_flush(conn); /* while the tail's bytes are there */
         if (error && error != -EAGAIN) {
+            exchange->place = EXCHANGE_READING;
             conn_close(conn);
             return CONN_GONE;
         }

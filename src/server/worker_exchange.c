@@ -157,12 +157,13 @@ int exchange_take_answer(struct exchange *exchange, const struct call_question *
     return call_answer(&exchange->call, question, frame->payload, frame->size, stays);
 }
 
-static void keep_or_free(struct input *kept, struct input *input)
+static void keep_or_free(struct input *kept, struct input *input, _Atomic bool *trim_due)
 {
     if (!kept->data && input->capacity <= INPUT_KEEP) {
         *kept = (struct input){.data = input->data, .capacity = input->capacity};
         return;
     }
+    atomic_store_explicit(trim_due, true, memory_order_relaxed);
     free(input->data);
 }
 
@@ -172,7 +173,7 @@ void exchange_end_call(struct exchange *exchange)
     exchange->in.start += exchange->frame_size;
     exchange->frame_size = 0;
     for (unsigned i = 0; i < exchange->held_count; i++)
-        keep_or_free(&exchange->spare, &exchange->held[i]);
+        keep_or_free(&exchange->spare, &exchange->held[i], &exchange->loop->worker->trim_due);
     exchange->held_count = 0;
     if (exchange->in.start == exchange->in.len)
         exchange->in.start = exchange->in.len = 0;
@@ -228,6 +229,7 @@ static void output_clear(struct exchange *exchange)
         if (data) {
             out->data = data;
             out->capacity = OUTPUT_FIRST;
+            atomic_store_explicit(&exchange->loop->worker->trim_due, true, memory_order_relaxed);
         }
     }
 }

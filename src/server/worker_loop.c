@@ -157,6 +157,7 @@ void loop_return(struct loop *loop, struct exchange *exchange)
 {
     exchange->conn = NULL;
     if (loop->spare_count >= SPARE_MAX || exchange->in.capacity > INPUT_KEEP) {
+        atomic_store_explicit(&loop->worker->trim_due, true, memory_order_relaxed);
         exchange_free(exchange);
         return;
     }

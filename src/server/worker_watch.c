@@ -2,6 +2,7 @@
 #include "server/worker_watch.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -130,6 +131,8 @@ static void *watch_main(void *unused)
             /* One more look after the flag is up, for a call that began before it. */
             atomic_store(&watch.worker->watch_asleep, 1);
         } else if (quiet > QUIET_TICKS) {
+            if (atomic_exchange(&watch.worker->trim_due, false))
+                malloc_trim(0);
             while (atomic_load(&watch.worker->watch_asleep) && !watch.stopping)
                 pthread_cond_wait(&watch.wake, &watch.lock);
             quiet = 0;
