@@ -6,6 +6,8 @@ import socket
 import subprocess
 import threading
 
+import pytest
+
 import harness
 import sdk
 from harness import script
@@ -164,3 +166,47 @@ def test_colours_only_on_a_terminal(shared):
                "--conf", '{"body": "x"}']
     assert "\x1b[32m+ HTTP/1.1 200 OK" in on_terminal(command, NO_COLOR="")
     assert "\x1b" not in on_terminal(command, NO_COLOR="1")
+
+
+FRAMES = harness.ROOT / "tests/golden/frames"
+
+
+def replay(listener, replies):
+    """A runner that sends the recorded replies, whatever it is asked."""
+    confs = [r for r in replies if r[:1] == b"\1"] or [bytes.fromhex(
+        "01000014" "0c000000" "06000800040006000000" "0000" "01000000")]
+    others = [r for r in replies if r[:1] != b"\1"]
+    connection, _ = listener.accept()
+    with connection:
+        connection.settimeout(harness.TIMEOUT)
+        while True:
+            header = connection.recv(4, socket.MSG_WAITALL)
+            if len(header) < 4:
+                return
+            connection.recv(int.from_bytes(header[1:], "big"), socket.MSG_WAITALL)
+            if header[0] == 1:
+                connection.sendall(confs[0])
+            elif others:
+                connection.sendall(others.pop(0))
+            else:
+                return
+
+
+@pytest.mark.parametrize("scenario", sorted(p.name for p in FRAMES.iterdir()))
+def test_survives_every_recorded_runner(scenario, tmp_path):
+    files = sorted((FRAMES / scenario).glob("*-s2c-*.bin"))
+    phase = ["--response", "200"] if list((FRAMES / scenario).glob("*HTTPRespCall*")) else []
+    replies = [f.read_bytes() for f in files]
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        thread = threading.Thread(target=replay, args=(listener, replies), daemon=True)
+        thread.start()
+        done = sdk.run("call", "--socket", tmp_path / "s", "--timeout", "5", "--json", *phase)
+        thread.join()
+    assert done.status == (1 if "error" in done.json() else 0), done
+    if scenario.startswith(("action-", "stop-", "rewrite-", "resp-", "go-say", "py-stop")) and \
+            scenario != "resp-upstream-gone":
+        assert done.status == 0, done
+    if scenario.startswith("odd-") or scenario in ("err-bad-request", "err-unknown-code"):
+        assert done.status == 1, done
