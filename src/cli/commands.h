@@ -18,6 +18,7 @@
     COMMAND("bench", cmd_bench, "put load on a running runner and measure it")                     \
     COMMAND("try", cmd_try, "run a plugin once, without a gateway, and show what it changes")      \
     COMMAND("check", cmd_check, "say what is in a plugin's file, and parse confs")                 \
+    COMMAND("dev", cmd_dev, "run a development gateway with a runner behind it, on this machine")  \
     COMMAND("new", cmd_new, "make the folder of a new plugin")                                     \
     COMMAND("version", cmd_version, "say which version this is; --long: all that a report needs")  \
     COMMAND("help", cmd_help, "say how a command is used")

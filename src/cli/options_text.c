@@ -45,7 +45,7 @@ static bool has_default(const struct config_option *option)
 
 static bool has_range(const struct config_option *option)
 {
-    return option->type == CONFIG_NUMBER;
+    return option->type == CONFIG_NUMBER || option->type == CONFIG_COUNT;
 }
 
 void options_text_help(FILE *out)

@@ -19,6 +19,25 @@ static const struct config_option options[] = {
 #undef OPTION
 };
 
+/* A field that does not suit its option's type would be written past its end. */
+#define SIZE_CONFIG_FILE sizeof(size_t)
+#define SIZE_CONFIG_TEXT sizeof(char *)
+#define SIZE_CONFIG_ADDRESS sizeof(char *)
+#define SIZE_CONFIG_PATHS sizeof(char *)
+#define SIZE_CONFIG_NUMBER sizeof(uint32_t)
+#define SIZE_CONFIG_COUNT sizeof(uint64_t)
+#define SIZE_CONFIG_SECONDS sizeof(uint32_t)
+#define SIZE_CONFIG_MILLISECONDS sizeof(uint32_t)
+#define SIZE_CONFIG_SIZE sizeof(uint64_t)
+#define SIZE_CONFIG_MODE sizeof(uint32_t)
+#define SIZE_CONFIG_SWITCH sizeof(int)
+#define SIZE_CONFIG_CHOICE sizeof(int)
+#define OPTION(name, flag, type, field, choices, least, most, preset, metavar, help)               \
+    static_assert(sizeof(((a6_runner_config *)0)->field) == SIZE_##type, name);                    \
+    static_assert((long long)(most) <= 0xffffffffLL || SIZE_##type == sizeof(uint64_t), name);
+#include "server/config_table.h"
+#undef OPTION
+
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
 
 /* A copy that a config owns; a6_runner_config.allocated is the first of a list. */
@@ -78,7 +97,7 @@ static void put_number(a6_runner_config *config, const struct config_option *opt
 
     /* int, uint32_t and the enum of the mode are of one size. */
     static_assert(sizeof(int) == 4 && sizeof(a6_mode) == 4, "fields of 32 bits");
-    if (option->type == CONFIG_SIZE)
+    if (option->type == CONFIG_SIZE || option->type == CONFIG_COUNT)
         memcpy(field_of(config, option), &value, sizeof(value));
     else
         memcpy(field_of(config, option), &narrow, sizeof(narrow));

@@ -20,6 +20,7 @@ enum config_type {
     CONFIG_ADDRESS,      /* const char *: unix:/path */
     CONFIG_PATHS,        /* const char *, ':' between; can be repeated */
     CONFIG_NUMBER,       /* uint32_t */
+    CONFIG_COUNT,        /* uint64_t */
     CONFIG_SECONDS,      /* uint32_t; "90", "90s", "2m", "1h" */
     CONFIG_MILLISECONDS, /* uint32_t; "800ms", "56s"; without a unit: seconds */
     CONFIG_SIZE,         /* uint64_t, bytes; "64k", "16m", "1g" */

@@ -78,7 +78,7 @@ OPTION("watch", 0, CONFIG_SWITCH, watch, NULL, 0, 0, "no", NULL,
 OPTION("frame-timeout", 0, CONFIG_MILLISECONDS, frame_timeout_ms, NULL, 1, 3600000, "60s", "TIME",
        "Close a connection that stops in the middle of a frame, or that does not read its "
        "answer, for so long.")
-OPTION("max-calls", 0, CONFIG_NUMBER, max_calls, NULL, 0, 1000000000000, "0", "N",
+OPTION("max-calls", 0, CONFIG_COUNT, max_calls, NULL, 0, 1000000000000, "0", "N",
        "Replace a worker after about so many calls, without losing one. 0: never.")
 OPTION("max-rss", 0, CONFIG_SIZE, max_rss_bytes, NULL, 0, 1099511627776, "0", "SIZE",
        "Replace a worker whose resident memory has grown to this, without losing a call. "

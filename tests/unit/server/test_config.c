@@ -124,6 +124,22 @@ static void numbers_have_limits(void **state)
     assert_int_equal(config.workers, 64);
 }
 
+/* One that 32 bits cannot hold. */
+static void counts_are_wide(void **state)
+{
+    static const struct config_option option = {.name = "count",
+                                                .type = CONFIG_COUNT,
+                                                .offset = offsetof(a6_runner_config, max_calls),
+                                                .most = UINT64_MAX};
+
+    (void)state;
+    assert_int_equal(config_set(&config, &option, "5000000000", error, sizeof(error)), 0);
+    assert_int_equal(config.max_calls, 5000000000);
+    assert_int_equal(config_set(&config, &option, "18446744073709551615", error, sizeof(error)), 0);
+    assert_true(config.max_calls == UINT64_MAX);
+    assert_int_equal(config_set(&config, &option, "1k", error, sizeof(error)), -EINVAL);
+}
+
 static void times_have_units(void **state)
 {
     (void)state;
@@ -292,6 +308,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(has_defaults, begin, end),
         cmocka_unit_test_setup_teardown(table_is_sound, begin, end),
         cmocka_unit_test_setup_teardown(numbers_have_limits, begin, end),
+        cmocka_unit_test_setup_teardown(counts_are_wide, begin, end),
         cmocka_unit_test_setup_teardown(times_have_units, begin, end),
         cmocka_unit_test_setup_teardown(sizes_have_units, begin, end),
         cmocka_unit_test_setup_teardown(modes_are_octal, begin, end),
