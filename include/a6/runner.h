@@ -86,8 +86,9 @@ typedef struct a6_runner_config {
     const char *allow_uids; /* who may connect, separated by ','; NULL: the socket's mode says */
     int sandbox;            /* workers open no files, sockets or processes once they serve */
     int core_dumps;         /* a worker that crashes may leave one, and be looked into */
-                            /* not on the command line */
-    int log_fd;             /* -1, or where lines go instead of stdout or the file */
+
+    /* not on the command line */
+    int log_fd; /* -1, or where lines go instead of stdout or the file */
     a6_log_function log_function;
     void *log_user;
     void *allocated; /* the strings that a6_runner_set copied */
