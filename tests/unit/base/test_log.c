@@ -1,84 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "log_fixture.h"
 
-#include <cmocka.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "base/log.h"
 #include "support/fail_alloc.h"
-
-static char folder[] = "/tmp/a6-log-XXXXXX";
-static char path[64];
-
-static int set_up(void **state)
-{
-    (void)state;
-    strcpy(folder + sizeof(folder) - 7, "XXXXXX");
-    snprintf(path, sizeof(path), "%s", mkdtemp(folder) ? folder : "");
-    strcat(path, "/log");
-    return path[0] == '/' ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    log_close();
-    unlink(path);
-    return rmdir(folder);
-}
-
-static void open_file(enum log_level level)
-{
-    const struct log_config config = {.level = level, .file = path, .fd = -1};
-
-    assert_int_equal(log_open(&config), 0);
-}
-
-static void open_fd(int fd)
-{
-    const struct log_config config = {.level = LOG_INFO, .fd = fd};
-
-    assert_int_equal(log_open(&config), 0);
-}
-
-/* What the file holds; the next call overwrites it. */
-static char *file_text(const char *name)
-{
-    static char text[1 << 20];
-    FILE *file = fopen(name, "r");
-    size_t len;
-
-    assert_non_null(file);
-    len = fread(text, 1, sizeof(text) - 1, file);
-    text[len] = '\0';
-    fclose(file);
-    return text;
-}
-
-static unsigned count(const char *text, const char *piece)
-{
-    unsigned found = 0;
-
-    while ((text = strstr(text, piece))) {
-        text += strlen(piece);
-        found++;
-    }
-    return found;
-}
 
 static void test_lines_reach_the_file(void **state)
 {
@@ -222,138 +150,6 @@ static void test_every_allocation_may_fail(void **state)
         log_info("line %u", i);
     fail_alloc_off();
     assert_int_equal(fail_alloc_count(), 0);
-}
-
-/* ---- nothing holds a caller up ---- */
-
-static void test_a_full_disk_drops_and_counts(void **state)
-{
-    const struct log_config full = {.level = LOG_INFO, .file = "/dev/full"};
-    uint64_t before = log_dropped();
-    char *text;
-    int fd;
-
-    (void)state;
-    assert_int_equal(log_open(&full), 0);
-    for (unsigned i = 0; i < 10; i++)
-        log_info("line %u", i);
-    assert_int_equal(log_dropped() - before, 10);
-    log_close();
-    /* A file that may not grow stands for a disk: in a child, for it needs a limit. */
-    open_file(LOG_INFO);
-    log_info("before");
-    fd = fork();
-    if (fd == 0) {
-        struct rlimit limit = {.rlim_cur = 150, .rlim_max = RLIM_INFINITY};
-
-        signal(SIGXFSZ, SIG_IGN);
-        setrlimit(RLIMIT_FSIZE, &limit);
-        for (unsigned i = 0; i < 10; i++)
-            log_info("a line that does not find room: number %u", i);
-        limit.rlim_cur = RLIM_INFINITY;
-        setrlimit(RLIMIT_FSIZE, &limit);
-        log_info("after %d", (int)log_dropped());
-        _exit(0);
-    }
-    assert_int_equal(waitpid(fd, NULL, 0), fd);
-    text = file_text(path);
-    assert_non_null(strstr(text, " 9 log lines of this process are missing here"));
-    assert_non_null(strstr(text, "] after 9\n"));
-    /* The line that was cut off has an end, and nothing else begins on it. */
-    assert_int_equal(count(text, "\n"), 5);
-    assert_int_equal(count(text, "\n20"), 4);
-}
-
-static void fill(int fd)
-{
-    char bytes[4096] = {0};
-    int flags = fcntl(fd, F_GETFL);
-
-    fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-    while (write(fd, bytes, sizeof(bytes)) > 0) {
-    }
-    while (write(fd, bytes, 1) > 0) {
-    }
-    fcntl(fd, F_SETFL, flags);
-}
-
-static size_t drain(int fd, char *text, size_t size)
-{
-    size_t len = 0;
-    ssize_t got;
-
-    fcntl(fd, F_SETFL, O_NONBLOCK);
-    while (len < size - 1 && (got = read(fd, text + len, size - 1 - len)) > 0)
-        len += (size_t)got;
-    text[len] = '\0';
-    return len;
-}
-
-/* ends: where to write, where to read. A blocked write would be ended by the alarm. */
-static void a_stalled_reader_holds_nobody_up(int to, int from)
-{
-    static char text[1 << 21];
-    uint64_t before = log_dropped();
-    int flags = fcntl(to, F_GETFL);
-
-    open_fd(to);
-    log_info("first");
-    fill(to);
-    alarm(20);
-    for (unsigned i = 0; i < 50; i++)
-        log_info("line %u", i);
-    log_signal_line("signal\n", 7);
-    alarm(0);
-    assert_int_equal(log_dropped() - before, 50);
-    /* Others that share the descriptor find it as it was. */
-    assert_int_equal(fcntl(to, F_GETFL), flags);
-    drain(from, text, sizeof(text));
-    assert_int_equal(count(text, "first\n"), 1);
-    log_info("again");
-    drain(from, text, sizeof(text));
-    assert_non_null(strstr(text, " 50 log lines of this process are missing here"));
-    assert_int_equal(count(text, "\n"), 2);
-    assert_int_equal(log_dropped() - before, 50);
-    log_close();
-}
-
-static void test_a_stalled_pipe_holds_nobody_up(void **state)
-{
-    int ends[2];
-
-    (void)state;
-    assert_int_equal(pipe(ends), 0);
-    a_stalled_reader_holds_nobody_up(ends[1], ends[0]);
-    close(ends[0]);
-    close(ends[1]);
-}
-
-static void test_a_stalled_socket_holds_nobody_up(void **state)
-{
-    int ends[2];
-
-    (void)state;
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    a_stalled_reader_holds_nobody_up(ends[1], ends[0]);
-    close(ends[0]);
-    close(ends[1]);
-}
-
-static void test_a_reader_that_is_gone_is_no_end(void **state)
-{
-    uint64_t before = log_dropped();
-    int ends[2];
-
-    (void)state;
-    signal(SIGPIPE, SIG_IGN);
-    assert_int_equal(pipe(ends), 0);
-    open_fd(ends[1]);
-    close(ends[0]);
-    log_info("nobody hears");
-    assert_int_equal(log_dropped() - before, 1);
-    log_close();
-    close(ends[1]);
-    signal(SIGPIPE, SIG_DFL);
 }
 
 /* ---- many at once ---- */
@@ -532,7 +328,6 @@ static void test_levels_have_names(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_lines_reach_the_file),
         TEST(test_folders_are_made),
@@ -541,10 +336,6 @@ int main(void)
         TEST(test_reopen_knows_the_file_after_a_change_of_folder),
         TEST(test_reopen_without_a_file_is_nothing),
         TEST(test_every_allocation_may_fail),
-        TEST(test_a_full_disk_drops_and_counts),
-        TEST(test_a_stalled_pipe_holds_nobody_up),
-        TEST(test_a_stalled_socket_holds_nobody_up),
-        TEST(test_a_reader_that_is_gone_is_no_end),
         TEST(test_lines_of_threads_and_processes_do_not_mix),
         TEST(test_a_child_can_log_whenever_it_was_forked),
         TEST(test_a_flood_is_told_with_a_count),

@@ -2,6 +2,7 @@
 #include "store_fixture.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "conf/store_hash.h"
@@ -276,6 +277,24 @@ static void test_every_allocation_may_fail(void **state)
     conf_store_close(store);
 }
 
+static void test_no_descriptor_is_no_store(void **state)
+{
+    struct conf_store_limits limits = {.max_bytes = 1 << 20, .max_count = 10, .ttl_ms = TTL};
+    struct conf_store *store;
+    struct rlimit before;
+    struct rlimit none;
+    int err;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    err = conf_store_create(&store, &limits);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(err, -ENOMEM);
+    assert_null(store);
+}
+
 static void test_a_record_outlives_its_store(void **state)
 {
     struct conf_store *store = store_make(1 << 20, 10);
@@ -303,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_what_can_never_fit_is_refused),
         cmocka_unit_test(test_a_frame_that_unfolds_without_end_is_refused),
         cmocka_unit_test(test_every_allocation_may_fail),
+        cmocka_unit_test(test_no_descriptor_is_no_store),
         cmocka_unit_test(test_a_record_outlives_its_store),
     };
 

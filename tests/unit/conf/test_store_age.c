@@ -231,6 +231,32 @@ static void test_a_steady_stream_takes_no_more_memory_with_time(void **state)
     conf_store_close(store);
 }
 
+/* Pages are given back also where what is free goes over the ring's end. */
+static void test_memory_is_given_back_over_the_end(void **state)
+{
+    enum { COUNT = 3000 };
+    struct conf_store *store = store_make(1 << 20, 100000);
+    unsigned fresh = resident_pages(store);
+    uint64_t now = NOW;
+
+    (void)state;
+    for (unsigned round = 0; round < 10; round++) {
+        uint32_t token = 0;
+
+        for (unsigned i = 0; i < COUNT; i++)
+            token = prepare_number(store, i, 150, now);
+        assert_int_equal(stats_of(store).count, COUNT);
+        assert_true(means_number(store, token, COUNT - 1, now));
+        now += 2 * TTL;
+        conf_store_expire(store, now);
+        assert_true(resident_pages(store) <= fresh + 4);
+    }
+    assert_true(store->shared->head > 5 * store->ring_size);
+    assert_int_equal(stats_of(store).evicted, 0);
+    check_whole(store);
+    conf_store_close(store);
+}
+
 /* Times, sizes and repeats as they come, in a ring that is often full. */
 static void test_all_mixed_stays_whole(void **state)
 {
@@ -279,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_a_record_in_use_is_not_the_oldest),
         cmocka_unit_test(test_memory_is_given_back),
         cmocka_unit_test(test_a_steady_stream_takes_no_more_memory_with_time),
+        cmocka_unit_test(test_memory_is_given_back_over_the_end),
         cmocka_unit_test(test_all_mixed_stays_whole),
     };
 

@@ -144,6 +144,27 @@ static void test_an_index_written_over_is_made_anew(void **state)
     conf_store_close(store);
 }
 
+static void test_an_index_gets_the_size_that_it_needs(void **state)
+{
+    struct conf_store *store = store_make(1 << 22, 5000);
+    uint32_t bits;
+
+    (void)state;
+    for (unsigned i = 0; i < 3000; i++)
+        prepare_number(store, i, 10, NOW);
+    bits = store->shared->index_bits;
+    assert_true(bits > STORE_INDEX_BITS_MIN);
+    store->shared->index_bits = 1000;
+    assert_int_not_equal(prepare_number(store, 1, 10, NOW), 0);
+    store_lock(store);
+    store_repair(store, 0);
+    store_unlock(store);
+    assert_int_equal(store->shared->index_bits, bits);
+    assert_int_equal(stats_of(store).count, 3000);
+    check_whole(store);
+    conf_store_close(store);
+}
+
 static void test_bounds_written_over_are_noticed(void **state)
 {
     uint32_t tokens[RECORDS];
@@ -244,6 +265,7 @@ int main(void)
         cmocka_unit_test(test_an_entry_written_over_ends_the_ring_there),
         cmocka_unit_test(test_a_token_written_over_means_nothing),
         cmocka_unit_test(test_an_index_written_over_is_made_anew),
+        cmocka_unit_test(test_an_index_gets_the_size_that_it_needs),
         cmocka_unit_test(test_bounds_written_over_are_noticed),
         cmocka_unit_test(test_writing_anywhere_gives_no_wrong_answer),
     };

@@ -3,7 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -130,6 +133,53 @@ static void test_a_file_that_cannot_be_written_leaves_the_old_one(void **state)
     assert_int_equal(conf_store_save(store, folder), -EISDIR);
     snprintf(bad, sizeof(bad), "%s.%d", folder, (int)getpid());
     assert_int_equal(access(bad, F_OK), -1);
+    conf_store_close(store);
+}
+
+static void test_a_disk_that_fills_up_leaves_the_old_file(void **state)
+{
+    struct conf_store *store = store_make(1 << 20, 100);
+    struct rlimit limit = {.rlim_cur = 3000, .rlim_max = RLIM_INFINITY};
+    uint64_t now = clock_ms();
+    int status;
+    pid_t pid;
+
+    (void)state;
+    prepare(store, "k", "v", now);
+    assert_int_equal(conf_store_save(store, path), 0);
+    prepare_number(store, 1, 5000, now);
+    pid = fork();
+    if (pid == 0) {
+        /* A file that may not grow stands for a disk. */
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &limit);
+        _exit(conf_store_save(store, path) != -EFBIG);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    conf_store_close(store);
+    store = store_make(1 << 20, 100);
+    assert_int_equal(conf_store_load(store, path), 0);
+    assert_int_equal(stats_of(store).count, 1);
+    conf_store_close(store);
+}
+
+/* Of a process of our number that died while it saved; or a trap that somebody laid. */
+static void test_what_lies_in_the_way_of_saving_goes(void **state)
+{
+    struct conf_store *store = store_make(1 << 20, 10);
+    char other[96];
+    char name[96];
+    struct stat about;
+
+    (void)state;
+    snprintf(other, sizeof(other), "%s/other", folder);
+    snprintf(name, sizeof(name), "%s.%d", path, (int)getpid());
+    assert_int_equal(symlink(other, name), 0);
+    assert_int_equal(conf_store_save(store, path), 0);
+    assert_int_equal(lstat(path, &about), 0);
+    assert_true(S_ISREG(about.st_mode));
+    assert_int_equal(access(other, F_OK), -1);
     conf_store_close(store);
 }
 
@@ -387,6 +437,8 @@ int main(void)
         TEST(test_an_empty_store_has_a_file_too),
         TEST(test_the_file_is_for_its_owner_alone),
         TEST(test_a_file_that_cannot_be_written_leaves_the_old_one),
+        TEST(test_a_disk_that_fills_up_leaves_the_old_file),
+        TEST(test_what_lies_in_the_way_of_saving_goes),
         TEST(test_a_fifo_does_not_hold_us_up),
         TEST(test_lifetimes_go_on_while_nobody_runs),
         TEST(test_tombstones_are_kept),
