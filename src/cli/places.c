@@ -12,6 +12,8 @@
 /* Both from the build: the prefix, and the folder of libraries below it. */
 #define PLUGINS PLACES_LIBDIR "/apisix-c-plugin-runner/plugins"
 
+#define NGINX_MODULE "ngx_http_ext_plugin_module.so"
+
 static bool is_folder(const char *path)
 {
     struct stat status;
@@ -53,4 +55,24 @@ int places_plugin_dir(char *path, size_t size)
             return 0;
     }
     return format_path(path, size, PLACES_PREFIX, PLUGINS) ? 0 : -ENAMETOOLONG;
+}
+
+int places_nginx_module(char *path, size_t size)
+{
+    static const char *const below[] = {"nginx/" NGINX_MODULE,
+                                        "../lib/nginx/modules/" NGINX_MODULE};
+    static const char *const fixed[] = {PLACES_PREFIX "/lib/nginx/modules/" NGINX_MODULE,
+                                        "/usr/lib/nginx/modules/" NGINX_MODULE};
+    char folder[PATH_MAX];
+    bool own = own_folder(folder, sizeof(folder));
+
+    for (size_t i = 0; own && i < 2; i++) {
+        if (format_path(path, size, folder, below[i]) && access(path, R_OK) == 0)
+            return 0;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        if (snprintf(path, size, "%s", fixed[i]) < (int)size && access(path, R_OK) == 0)
+            return 0;
+    }
+    return -ENOENT;
 }

@@ -15,4 +15,11 @@
  */
 int places_plugin_dir(char *path, size_t size);
 
+/*
+ * nginx's module: in `nginx` beside the program, as in a build folder; else below the
+ * installation's lib/nginx/modules; else where Debian's nginx has its modules. -ENOENT
+ * when it is in none of them.
+ */
+int places_nginx_module(char *path, size_t size);
+
 #endif
