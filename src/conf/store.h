@@ -28,8 +28,9 @@
 struct conf_store;
 
 struct conf_store_limits {
-    uint64_t max_bytes; /* of records, in shared memory; touched only when used */
-    uint32_t max_count; /* of records */
+    uint64_t max_bytes; /* of records, in shared memory; touched only when used. 64 KiB
+                         * at least (less is taken as that), 16 GiB at most */
+    uint32_t max_count; /* of records; 2^28 at most */
     uint64_t ttl_ms;    /* 1.2 * APISIX_CONF_EXPIRE_TIME */
 };
 
@@ -40,7 +41,8 @@ int conf_store_create(struct conf_store **store, const struct conf_store_limits 
 void conf_store_close(struct conf_store *store);
 
 /* The token of the content, which is kept from now on. now_ms: clock_ms().
- * -EMSGSIZE when it can never fit. */
+ * -EMSGSIZE when it can never fit; -ENOMEM; -ENOSPC when 64 other contents have all
+ * the tokens that it could have, which chance does not bring about. */
 int conf_store_prepare(struct conf_store *store, const struct message_prepare_conf *content,
                        uint64_t now_ms, uint32_t *token);
 
@@ -87,7 +89,8 @@ void conf_store_stats(struct conf_store *store, struct conf_store_stats *stats);
 /* Writes all records to the file (mode 0600, atomically), or reads them from there:
  * tokens then mean the same after a restart, collisions included. Lifetimes go on by
  * the wall clock. -errno; -EBADMSG for a file that is damaged, of which nothing is
- * taken; -ENOENT from load when there is none. */
+ * taken; -ENOENT from load when there is none; -EPERM when someone else than its owner,
+ * who is we or root, could have written it. */
 int conf_store_save(struct conf_store *store, const char *path);
 int conf_store_load(struct conf_store *store, const char *path);
 
