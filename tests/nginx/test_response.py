@@ -154,7 +154,7 @@ def test_a_waiting_response_costs_no_processor(nginx, runner, upstream):
     upstream.answer = lambda *request: (
         b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BIG) + BIG)
     start(nginx, runner, {"sleep": 0.5}, proxy(upstream) + CONFIGURATIONS["no temp file"])
-    pid, = nginx.workers()
+    pid, = wait_for(nginx.workers)
 
     def ticks():
         with open("/proc/%d/stat" % pid) as f:
