@@ -8,7 +8,7 @@ _c_runner() {
     local options=
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W 'run call bench try check new version help' -- "$current"))
+        COMPREPLY=($(compgen -W 'run call bench try check dev new version help' -- "$current"))
         return
     fi
     case ${COMP_WORDS[1]} in
@@ -99,6 +99,23 @@ _c_runner() {
         options='--conf -h --help'
         [ "${current#-}" != "$current" ] || COMPREPLY=($(compgen -f -- "$current"))
         ;;
+    dev)
+        case $previous in
+        --config | --routes | --plugin | --nginx-module)
+            COMPREPLY=($(compgen -f -- "$current"))
+            return
+            ;;
+        --data | --plugin-dir)
+            COMPREPLY=($(compgen -d -- "$current"))
+            return
+            ;;
+        --port | --admin-port | --nginx)
+            COMPREPLY=()
+            return
+            ;;
+        esac
+        options='--config --routes --data --plugin --plugin-dir --watch --port --admin-port --echo --nginx --nginx-module --print-apisix -h --help'
+        ;;
     new)
         case $previous in
         --lang)
@@ -117,7 +134,7 @@ _c_runner() {
         ;;
     help)
         options='-h --help'
-        options="$options run call bench try check new version help"
+        options="$options run call bench try check dev new version help"
         ;;
     esac
     COMPREPLY+=($(compgen -W "$options" -- "$current"))
