@@ -41,7 +41,7 @@ static int store_load_header(struct store_load *load, struct store_file_header *
 
     if (err)
         return err;
-    if (memcmp(header->magic, STORE_FILE_MAGIC, sizeof(header->magic)) ||
+    if (memcmp(header->magic, STORE_FILE_MAGIC, sizeof(header->magic)) != 0 ||
         header->version != STORE_FILE_VERSION || header->check != store_file_header_check(header) ||
         header->size != load->size)
         return -EBADMSG;
