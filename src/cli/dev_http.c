@@ -204,8 +204,8 @@ void dev_http_event(struct dev_http *http, const char *name, json_t *data)
 
 void dev_http_end_events(struct dev_http *http)
 {
+    /* Not run here: this may be within an answer. */
     dev_events_end(http->events);
-    (void)MHD_run(http->daemon);
 }
 
 void dev_http_stop(struct dev_http *http)
@@ -213,6 +213,7 @@ void dev_http_stop(struct dev_http *http)
     if (!http)
         return;
     dev_http_end_events(http);
+    (void)MHD_run(http->daemon);
     MHD_stop_daemon(http->daemon);
     dev_events_free(http->events);
     free(http);
