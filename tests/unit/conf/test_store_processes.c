@@ -320,7 +320,7 @@ static void test_killed_at_some_instruction_it_stays_whole(void **state)
 {
     /* A step takes some ten microseconds, so not every one can be tried each time;
      * where it begins is left to chance. */
-    enum { STEPS_PER_SCENE = 30000, STEPS_AT_ALL = 12000 };
+    enum { STEPS_PER_SCENE = 12000, STEPS_AT_ALL = 8000 };
     unsigned seed = (unsigned)clock_ns();
     uint32_t tokens[600];
     unsigned repaired = 0;
