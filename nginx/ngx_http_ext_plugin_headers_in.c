@@ -282,6 +282,11 @@ ngx_http_ext_plugin_rebuild(ngx_http_request_t *r, ngx_array_t *headers)
 
     for (hh = ngx_http_headers_in; hh->name.len; hh++) {
 
+        if (hh->offset < sizeof(ngx_list_t)) {
+            /* known, but without a place: that is the list itself */
+            continue;
+        }
+
 #if (nginx_version < 1023000)
         if (ngx_http_ext_plugin_is_array(hh->offset)) {
             ngx_memzero((char *) &r->headers_in + hh->offset,
@@ -311,7 +316,10 @@ ngx_http_ext_plugin_rebuild(ngx_http_request_t *r, ngx_array_t *headers)
         hh = ngx_hash_find(&cmcf->headers_in_hash, h->hash, h->lowcase_key,
                            h->key.len);
 
-        if (hh && ngx_http_ext_plugin_point(r, h, hh) != NGX_OK) {
+        if (hh
+            && hh->offset >= sizeof(ngx_list_t)
+            && ngx_http_ext_plugin_point(r, h, hh) != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }
