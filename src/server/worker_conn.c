@@ -313,11 +313,13 @@ enum conn_outcome conn_event(struct conn *conn, uint32_t events)
 static enum conn_outcome sever(struct exchange *exchange)
 {
     struct conn *conn = exchange->conn;
+    bool halfway = exchange->out.len > 0; /* replies to earlier calls, or part of one */
 
     exchange->conn = NULL;
     conn->exchange = NULL;
     conn->closing = true;
-    if (!loop_borrow(conn->loop, conn) ||
+    /* An Error frame behind half of another frame would not be read as one. */
+    if (halfway || !loop_borrow(conn->loop, conn) ||
         exchange_error(conn->exchange, MESSAGE_SERVICE_UNAVAILABLE) < 0)
         return gone(conn);
     return conn_go_on(conn);
