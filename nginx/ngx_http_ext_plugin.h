@@ -309,6 +309,7 @@ ngx_http_ext_plugin_slot_t *ngx_http_ext_plugin_slot(u_char *digest,
 /* Who is alive of a cycle's workers, a cycle being any number. */
 void ngx_http_ext_plugin_worker_enter(uint32_t cycle);
 void ngx_http_ext_plugin_worker_leave(void);
+ngx_uint_t ngx_http_ext_plugin_worker_alive(ngx_pid_t pid);
 ngx_uint_t ngx_http_ext_plugin_worker_others(uint32_t cycle);
 
 /* _client.c */

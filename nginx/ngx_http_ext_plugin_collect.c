@@ -162,6 +162,16 @@ ngx_http_ext_plugin_take(ngx_http_request_t *r, ngx_http_ext_plugin_ctx_t *ctx,
 
     size = ngx_buf_size(b);
 
+    if (b->in_file && b->file->directio) {
+        /* neither sendfile() nor a read of any length goes with it */
+
+        if (ngx_directio_off(b->file->fd) == NGX_FILE_ERROR) {
+            return NGX_ERROR;
+        }
+
+        b->file->directio = 0;
+    }
+
     if (!ngx_buf_in_memory(b) && !b->temp_file) {
 
         /* a file of the site: it can be sent to both as it is */

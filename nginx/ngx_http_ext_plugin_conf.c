@@ -39,9 +39,8 @@ ngx_http_ext_plugin_shared(ngx_http_ext_plugin_conf_t *conf)
             conf->expires = slot->expires;
             rc = NGX_OK;
 
-        } else if (slot->locker
-                   && slot->locker != ngx_pid
-                   && (kill(slot->locker, 0) == 0 || ngx_errno == NGX_EPERM))
+        } else if (slot->locker != ngx_pid
+                   && ngx_http_ext_plugin_worker_alive(slot->locker))
         {
             rc = NGX_BUSY;
 

@@ -167,6 +167,15 @@ ngx_http_ext_plugin_slot(u_char *digest, ngx_uint_t create)
 }
 
 
+/* The group, because the number may be another process's by now. */
+
+ngx_uint_t
+ngx_http_ext_plugin_worker_alive(ngx_pid_t pid)
+{
+    return pid != 0 && getpgid(pid) == getpgrp();
+}
+
+
 void
 ngx_http_ext_plugin_worker_enter(uint32_t cycle)
 {
@@ -178,9 +187,7 @@ ngx_http_ext_plugin_worker_enter(uint32_t cycle)
     for (i = 0; i < NGX_HTTP_EXT_PLUGIN_WORKERS; i++) {
         w = &ngx_http_ext_plugin_table->workers[i];
 
-        if (w->pid == 0 || w->pid == ngx_pid
-            || (kill(w->pid, 0) == -1 && ngx_errno == NGX_ESRCH))
-        {
+        if (w->pid == ngx_pid || !ngx_http_ext_plugin_worker_alive(w->pid)) {
             w->pid = ngx_pid;
             w->cycle = cycle;
             break;
@@ -224,8 +231,8 @@ ngx_http_ext_plugin_worker_others(uint32_t cycle)
     for (i = 0; i < NGX_HTTP_EXT_PLUGIN_WORKERS; i++) {
         w = &ngx_http_ext_plugin_table->workers[i];
 
-        if (w->pid && w->pid != ngx_pid && w->cycle == cycle
-            && (kill(w->pid, 0) == 0 || ngx_errno == NGX_EPERM))
+        if (w->pid != ngx_pid && w->cycle == cycle
+            && ngx_http_ext_plugin_worker_alive(w->pid))
         {
             found = 1;
             break;

@@ -234,9 +234,11 @@ def test_an_empty_body_is_present(nginx, runner, upstream):
     assert runner.calls[0].answers == [b""]
 
 
-def test_the_body_of_a_file(nginx, runner):
+@pytest.mark.parametrize("how", ["sendfile on;", "sendfile off;", "directio 1;", "aio threads;",
+                                 "sendfile on; aio threads;", "open_file_cache max=10;"])
+def test_the_body_of_a_file(nginx, runner, how):
     nginx.file("big", BIG)
-    start(nginx, runner, {"ask": ["resp_body"]}, "sendfile on;")
+    start(nginx, runner, {"ask": ["resp_body"]}, how)
     assert nginx.get("/big").body == BIG
     assert runner.calls[0].answers == [BIG]
     assert nginx.get("/big", headers=[("Range", "bytes=1-2")]).body == BIG[1:3]
