@@ -6,6 +6,7 @@
 #   make                build/c-runner, build/plugins/*.so, build/liba6runner.{a,so}
 #   make test           everything that can be tested; the last line is the sum
 #   make bench          measure, beside other runners; make bench-check: against the last time
+#   make demo           a gateway to try the plugins with; ONCE=1: try them once and stop
 #   make install        PREFIX=/usr/local DESTDIR=
 #   make deps           install the Debian packages
 #   make format, lint   put the sources in form; look for mistakes
@@ -19,7 +20,7 @@ JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 30
 
 .PHONY: all build deps test bench bench-check install clean format lint asan tsan dev clang fuzz \
-	coverage
+	coverage demo
 
 all: build
 
@@ -41,6 +42,9 @@ bench: build
 bench-check: build
 	@scripts/deps --quiet
 	@bench/check
+
+demo: build
+	@ONCE=$(ONCE) scripts/demo
 
 install: build
 	@DESTDIR=$(DESTDIR) cmake --install build

@@ -228,6 +228,8 @@ void dev_calls_error(struct dev_calls *calls, const char *line)
                           "the upstream %s refuses connections: start it, or correct its "
                           "address in the route (`c-runner dev --echo` has one to try with)",
                           upstream);
+    else if (strstr(text, "ext_plugin_") == text && strstr(text, " answered "))
+        dev_log(DEV_DIM, "nginx", "%.*s", end ? (int)(end - text) : (int)strlen(text), text);
     else if (strstr(line, "[alert]") || strstr(line, "[emerg]") || strstr(line, "[crit]") ||
              strstr(line, "[error]"))
         dev_calls_problem(calls, "%.*s", end ? (int)(end - text) : (int)strlen(text), text);

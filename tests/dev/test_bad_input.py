@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is wrong at the start is told in one line with the mend; and how it ends."""
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from dev import C_RUNNER, ROOT, BUILD, free_ports, wait_until
+
+GOOD = {"routes": [{"uri": "/"}]}
+
+
+def complaint(gateway):
+    status, log = gateway.fails()
+    assert status == 1, log
+    lines = [line for line in log.splitlines() if line.startswith("c-runner dev: ")]
+    assert len(lines) == 1, log
+    assert not list(gateway.folder.glob("c-runner-dev-*"))
+    return lines[0]
+
+
+def test_ports_in_use(dev):
+    gateway = dev()
+    for port, option in ((gateway.port, "--port"), (gateway.admin_port, "--admin-port")):
+        with socket.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(("0.0.0.0", port))
+            taken.listen()
+            assert complaint(gateway).endswith(
+                "port %d is in use by another process; end that, or take another port with %s"
+                % (port, option))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", gateway.echo_port))
+        taken.listen()
+        assert "--echo=PORT" in complaint(gateway)
+
+
+@pytest.mark.parametrize("options, why", [
+    (["--nginx", "/nonexistent/nginx"], "there is no /nonexistent/nginx; on Debian: apt-get"),
+    (["--nginx", "no-such-nginx"], "there is no no-such-nginx"),
+    (["--nginx-module", "/nonexistent.so"], "/nonexistent.so: No such file"),
+    (["--plugin", "/nonexistent.so"], "the runner has ended at its start"),
+    (["--routes", "missing.yaml"], "missing.yaml: No such file"),
+    (["--config", "missing.yaml"], "missing.yaml: No such file"),
+])
+def test_missing(dev, options, why):
+    more = {"routes": GOOD} if "--routes" not in options and "--config" not in options else {}
+    assert why in complaint(dev(*options, **more))
+
+
+def test_module_that_is_none(dev, folder):
+    (folder / "m.so").write_text("no library")
+    assert "nginx:" in complaint(dev("--nginx-module", str(folder / "m.so"), routes=GOOD))
+
+
+def test_plugin_that_does_not_load(dev, folder):
+    (folder / "p.so").write_text("no library")
+    gateway = dev("--plugin", str(folder / "p.so"), routes=GOOD)
+    assert "its lines above say why" in complaint(gateway)
+    assert "p.so" in gateway.log().split("c-runner dev: ")[0]
+
+
+@pytest.mark.parametrize("config, why", [
+    ("ext-plugin: [", "not YAML"),
+    ("ext-plugin: {cmd: []}", "ext-plugin: cmd: must be a list that is not empty"),
+    ("ext-plugin: {cmd: [a], path_for_test: /b}", "has both cmd and path_for_test"),
+    ("ext-plugin: {path_for_test: 'unix:/b'}", "is a path without 'unix:'"),
+    ("ext-plugin: {cmd: [/nonexistent/runner]}", "the runner /nonexistent/runner: No such file"),
+    ("ext-plugin: {cmd: ['false']}", "the runner has ended at its start"),
+    ("apisix: {node_listen: 99999}", "apisix: node_listen: must be 1 to 65535"),
+    ("deployment: {admin: {admin_key: [{name: a}]}}", "an entry has no key"),
+    ("deployment: {admin: {admin_key: [{key: a, role: boss}]}}", "role: must be 'admin' or"),
+])
+def test_configurations(dev, config, why):
+    assert why in complaint(dev(config=config))
+
+
+@pytest.mark.parametrize("routes, why", [
+    ({"routes": {}}, "routes: must be a list, not an object"),
+    ({"routes": [1]}, "routes/1: must be an object, not a number"),
+    ({"routes": [{"id": "a", "uri": "/"}, {"id": "a", "uri": "/"}]},
+     "routes/a: the id is there twice"),
+    ({"routes": [{"uri": "/", "uris": ["/"]}]}, "is given twice"),
+    ({"routes": [{"uri": "/a*b"}]}, "a '*' is supported here at the end only"),
+    ({"routes": [{"uri": "/", "methods": ["FETCH"]}]}, "'FETCH' is not a method"),
+    ({"routes": [{"uri": "/", "remote_addr": "10.0.0.0/33"}]}, "neither an IP address nor"),
+    ({"routes": [{"uri": "/", "vars": [["a", "has", "b"]]}]}, "'has' is not supported here"),
+    ({"routes": [{"uri": "/", "vars": ["OR", ["arg_a", "==", "1"]]}]}, "are not supported here"),
+    ({"routes": [{"uri": "/", "upstream": {"nodes": {"a:0": 1}}}]}, "the port must be 1 to 65535"),
+    ({"routes": [{"uri": "/", "upstream": {"nodes": {"a b;": 1}}}]}, "is not the name of a host"),
+    ({"routes": [{"uri": "/", "upstream": {"nodes": {}}}]}, "needs 1 to"),
+    ({"routes": [{"uri": "/", "upstream": {"nodes": {"127.0.0.1": 0}}}]}, "all have the weight 0"),
+    ({"routes": [{"uri": "/", "upstream": {"nodes": {"127.0.0.1": 1}, "pass_host": "rewrite"}}]},
+     "needs upstream_host"),
+    ({"routes": [{"uri": "/", "upstream": {"nodes": {"127.0.0.1": 1}, "timeout": {"read": 1}}}]},
+     "timeout: needs all of connect, send and read"),
+    ({"routes": [{"uri": "/", "plugins": {"ext-plugin-pre-req": {}}}]}, "has no conf"),
+    ({"consumers": []}, "the key 'consumers' is not supported here"),
+])
+def test_routes(dev, routes, why):
+    text = complaint(dev(routes=routes))
+    assert why in text and "apisix.yaml: " in text
+
+
+def test_keys_without_a_meaning_are_named(dev):
+    gateway = dev(config="apisix: {enable_ipv6: true}\nplugin_attr: {}\n").start()
+    assert "config: apisix.enable_ipv6 means nothing to this gateway" in gateway.log()
+    assert "config: plugin_attr means nothing to this gateway" in gateway.log()
+
+
+def test_usage():
+    for options in (["--port", "0"], ["--nonsense"], ["word"], ["--routes", "a", "--data", "b"]):
+        done = subprocess.run([C_RUNNER, "dev", *options], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
+        assert done.returncode == 2 and b"c-runner dev --help" in done.stderr
+
+
+def test_no_runner_at_the_path(dev, folder):
+    gateway = dev(config="ext-plugin: {path_for_test: %s/r.sock}" % folder).start()
+    gateway.admin("PUT", "routes/1", {"uri": "/x", "plugins": gateway.say("x")})
+    gateway.logged("there is no runner at %s/r.sock yet; start it with" % folder)
+    assert gateway.get("/x").status == 503
+    gateway.logged("there is no runner at .*: No such file or directory")
+
+
+def everything_of(gateway):
+    """All processes below it."""
+    found, todo = [], [gateway.process.pid]
+    while todo:
+        pid = todo.pop()
+        found.append(pid)
+        for task in pathlib.Path("/proc/%d/task" % pid).iterdir():
+            todo += map(int, (task / "children").read_text().split())
+    return found
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 0), (signal.SIGTERM, 0)])
+def test_stops_everything(dev, number, status):
+    gateway = dev(routes=GOOD).start()
+    pids = everything_of(gateway)
+    assert len(pids) >= 5
+    assert gateway.stop(number) == status
+    for pid in pids:
+        assert not os.path.exists("/proc/%d" % pid)
+
+
+def test_killed_itself(dev):
+    """Even then no process stays behind."""
+    gateway = dev(routes=GOOD).start()
+    pids = everything_of(gateway)
+    gateway.process.kill()
+    gateway.process.wait()
+    gateway.process = None
+    wait_until(lambda: not any(os.path.exists("/proc/%d" % pid) for pid in pids), "all to end")
+
+
+def test_nginx_dies(dev):
+    gateway = dev(routes=GOOD).start()
+    master, = [pid for pid in gateway.children() if b"nginx" in
+               pathlib.Path("/proc/%d/cmdline" % pid).read_bytes()]
+    os.kill(master, signal.SIGTERM)
+    assert gateway.process.wait(20) == 1
+    assert "nginx has ended" in gateway.log()
+
+
+def test_environment_of_the_runner(dev, folder):
+    """cmd: PATH, the two variables, and what nginx_config.envs lists; nothing else."""
+    script = folder / "runner"
+    script.write_text("#!/bin/sh\nenv | cut -d= -f1 >%s/env\nexec %s run --plugin-dir %s\n"
+                      % (folder, C_RUNNER, BUILD / "plugins"))
+    script.chmod(0o755)
+    gateway = dev(config="ext-plugin: {cmd: ['%s']}\nnginx_config: {envs: [A_ONE, A_TWO=2]}\n"
+                  % script, environment={"A_ONE": "1", "A_THREE": "3"}).start()
+    names = set((folder / "env").read_text().split()) - {"PWD", "OLDPWD", "SHLVL", "_"}
+    assert names == {"PATH", "APISIX_LISTEN_ADDRESS", "APISIX_CONF_EXPIRE_TIME", "A_ONE", "A_TWO"}
+    gateway.admin("PUT", "routes/1", {"uri": "/x", "plugins": gateway.say("x")})
+    assert gateway.get("/x").text == "x"
+
+
+def test_watch(dev, folder):
+    """A plugin that was built anew is live on the next request."""
+    source = """
+#include <a6/plugin.h>
+static a6_result answer(a6_request *req, void *conf)
+{
+    (void)conf;
+    a6_answer(req, 200);
+    a6_answer_write(req, A6_STR("%s"));
+    return A6_OK;
+}
+static const a6_plugin plugin = {A6_PLUGIN_HEADER, .name = "watched", .version = "1.0.%d",
+                                 .request_filter = answer};
+A6_REGISTER(plugin)
+"""
+
+    def build(text, number):
+        (folder / "watched.c").write_text(source % (text, number))
+        subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-I", ROOT / "include",
+                        folder / "watched.c", "-o", folder / "new.so"], check=True)
+        (folder / "new.so").rename(folder / "watched.so")
+
+    build("one", 1)
+    gateway = dev("--plugin", str(folder / "watched.so"), "--watch").start()
+    gateway.admin("PUT", "routes/1", {"uri": "/w", "plugins": {
+        "ext-plugin-pre-req": {"conf": [{"name": "watched", "value": ""}]}}})
+    assert gateway.get("/w").text == "one"
+    build("two", 2)
+    end = time.monotonic() + 20
+    while gateway.get("/w").text != "two":
+        assert time.monotonic() < end, gateway.log()
+        time.sleep(0.02)
+    gateway.logged("GET /w 200")
+    assert not [line for line in gateway.log().splitlines() if "GET /w 5" in line]
+    plugins = {p["name"]: p for p in gateway.get("/_dev/state").json["plugins"]}
+    assert plugins["watched"]["version"] == "1.0.2"
