@@ -3,9 +3,9 @@
 import socket
 
 import pytest
-from conftest import wait_for
+from nginx_rig import wait_for
 from fake_runner import REQ_CALL
-from plugins import post_req, pre_req, proxy, use, word
+from conf_lines import post_req, pre_req, proxy, use, word
 
 METHODS = ("GET HEAD POST PUT DELETE MKCOL COPY MOVE OPTIONS PROPFIND PROPPATCH LOCK UNLOCK "
            "PATCH TRACE").split()

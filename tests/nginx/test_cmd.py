@@ -8,8 +8,8 @@ import threading
 import time
 
 import pytest
-from conftest import HERE, wait_for
-from plugins import pre_req
+from nginx_rig import HERE, wait_for
+from conf_lines import pre_req
 
 SCRIPT = """\
 #!/usr/bin/python3

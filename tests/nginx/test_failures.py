@@ -4,10 +4,10 @@ import threading
 import time
 
 import pytest
-from conftest import ROOT, wait_for
+from nginx_rig import ROOT, wait_for
 from fake_runner import (Closed, REQ_CALL, RESP_CALL, Runner, write_ask, write_none, write_resp,
                          write_stop)
-from plugins import post_req, post_resp, pre_req, use
+from conf_lines import post_req, post_resp, pre_req, use
 
 
 def serve(nginx, runner, what, more=""):

@@ -13,7 +13,7 @@ import time
 import pytest
 from fake_runner import (RESP_CALL, frame, write_error, write_none, write_resp,
                          write_rewrite, write_stop)
-from plugins import post_req, post_resp, pre_req, proxy, use
+from conf_lines import post_req, post_resp, pre_req, proxy, use
 
 SECONDS = float(os.environ.get("A6_FUZZ_SECONDS", "3"))
 SEED = os.environ.get("A6_FUZZ_SEED", "1")

@@ -6,8 +6,8 @@ import subprocess
 import time
 
 import pytest
-from conftest import wait_for
-from plugins import post_resp, pre_req, proxy, use
+from nginx_rig import wait_for
+from conf_lines import post_resp, pre_req, proxy, use
 
 BIG = bytes(range(256)) * 4096  # 1 MiB
 
@@ -22,7 +22,7 @@ def tls(nginx):
 
 
 def listen(nginx, how):
-    from conftest import free_port
+    from nginx_rig import free_port
     port = free_port()
     return port, "listen 127.0.0.1:%d %s;" % (port, how)
 

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from plugins import post_resp, pre_req, proxy, use
+from conf_lines import post_resp, pre_req, proxy, use
 
 
 def ask(nginx, runner, questions, more="", path="/", http="", **request):

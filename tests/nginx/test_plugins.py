@@ -8,8 +8,8 @@ import subprocess
 import time
 
 import pytest
-from conftest import wait_for
-from plugins import proxy, word
+from nginx_rig import wait_for
+from conf_lines import proxy, word
 
 
 @pytest.fixture

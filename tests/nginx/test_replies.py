@@ -4,7 +4,7 @@ import json
 
 import pytest
 from fake_runner import write_rewrite, write_stop
-from plugins import pre_req, proxy, use
+from conf_lines import pre_req, proxy, use
 
 
 def stop(nginx, runner, what, **request):

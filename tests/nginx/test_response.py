@@ -4,9 +4,9 @@ import json
 import time
 
 import pytest
-from conftest import wait_for
+from nginx_rig import wait_for
 from fake_runner import RESP_CALL, write_resp
-from plugins import post_resp, pre_req, proxy, use
+from conf_lines import post_resp, pre_req, proxy, use
 
 BIG = bytes(range(256)) * 8192  # 2 MiB
 

@@ -5,9 +5,9 @@ import threading
 import time
 
 import pytest
-from conftest import wait_for
+from nginx_rig import wait_for
 from fake_runner import Runner, write_error, write_none, write_stop, write_token
-from plugins import pre_req, use
+from conf_lines import pre_req, use
 
 
 def together(n, function):
