@@ -16,7 +16,14 @@ set(a6_test_definitions
 set(a6_test_options $<$<C_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 
 # Allocations of a test can be made to fail: tests/support/fail_alloc.h.
-set(a6_wrap_options -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
+# __wrap_malloc is asked for from the start: what the compiler links last (libgcov) needs it too.
+set(a6_wrap_options -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc -Wl,--undefined=__wrap_malloc)
+
+# System calls of the server can be made to fail too, and its time can stand still:
+# tests/support/fail_call.h and server_rig.h.
+set(a6_wrap_server_options
+    -Wl,--wrap=send,--wrap=sendmsg,--wrap=recv,--wrap=accept4,--wrap=poll
+    -Wl,--wrap=epoll_ctl,--wrap=epoll_wait,--wrap=clock_gettime,--wrap=pthread_create)
 
 file(GLOB support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/*.c)
 add_library(a6_test_support STATIC ${support_sources})
@@ -47,7 +54,9 @@ foreach(room base wire conf client plugin server testkit cli)
         # Twice around, because the helpers of tests/support may use a room too.
         target_link_libraries(${name} PRIVATE a6_host_flags a6_test_support ${archives}
             a6_test_support PkgConfig::CMOCKA ${a6_room_libraries})
-        if(room STREQUAL "cli")
+        if(room STREQUAL "server")
+            target_link_options(${name} PRIVATE ${a6_wrap_server_options})
+        elseif(room STREQUAL "cli")
             target_link_libraries(${name} PRIVATE ${cli_libraries})
         endif()
         a6_add_test(${name} ${name})
@@ -140,8 +149,12 @@ foreach(source ${fuzz_sources})
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY
         ${CMAKE_BINARY_DIR}/tests/fuzz)
     target_compile_definitions(${name} PRIVATE ${a6_test_definitions})
-    target_link_libraries(${name} PRIVATE a6_host_flags ${archives} ${a6_room_libraries}
-        ${cli_libraries})
+    target_link_libraries(${name} PRIVATE a6_host_flags a6_test_support ${archives}
+        ${a6_room_libraries} ${cli_libraries})
+    if(target STREQUAL "server_connection")
+        target_link_options(${name} PRIVATE ${a6_wrap_server_options})
+        target_link_libraries(${name} PRIVATE a6_test_support)
+    endif()
     if(TARGET a6_google)
         target_link_libraries(${name} PRIVATE a6_google)
     endif()
