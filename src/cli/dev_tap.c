@@ -119,11 +119,13 @@ static json_t *find_token(struct dev_tap *tap, uint32_t token)
 
     snprintf(name, sizeof(name), "%u", token);
     pthread_mutex_lock(&tap->lock);
-    conf = json_incref(json_object_get(tap->tokens, name));
+    /* A copy: counting references from several threads is not for all compilers atomic. */
+    conf = json_deep_copy(json_object_get(tap->tokens, name));
     pthread_mutex_unlock(&tap->lock);
     return conf;
 }
 
+/* Takes the conf over. */
 static void keep_token(struct dev_tap *tap, uint32_t token, json_t *conf)
 {
     char name[16];
@@ -132,7 +134,7 @@ static void keep_token(struct dev_tap *tap, uint32_t token, json_t *conf)
     pthread_mutex_lock(&tap->lock);
     if (json_object_size(tap->tokens) > 10000)
         json_object_clear(tap->tokens);
-    (void)json_object_set(tap->tokens, name, conf);
+    (void)json_object_set_new(tap->tokens, name, conf);
     pthread_mutex_unlock(&tap->lock);
 }
 
@@ -145,7 +147,8 @@ static void note_prepared(struct dev_tap *tap, const struct frame *asked,
     if (conf && answered->type == FRAME_PREPARE_CONF &&
         message_read_prepare_conf_reply(answered->payload, answered->size, &token) == 0)
         keep_token(tap, token, conf);
-    json_decref(conf);
+    else
+        json_decref(conf);
 }
 
 /* The conf is not there any more: nginx prepares it anew and calls again. */
@@ -190,6 +193,7 @@ static int relay_answers(struct dev_tap_connection *connection, json_t *call)
     }
 }
 
+/* Takes the call over. */
 static void tell(struct dev_tap_connection *connection, const char *id, json_t *call, int result,
                  int64_t started)
 {
@@ -211,7 +215,7 @@ static void tell(struct dev_tap_connection *connection, const char *id, json_t *
     else
         dev_tap_call_answered(call, &asked, &answered);
     (void)json_object_set_new(call, "us", json_integer(now_us() - started));
-    tap->told(tap->user, id, json_incref(call));
+    tap->told(tap->user, id, call);
 }
 
 /* nginx's frame is in connection->frame. */
@@ -244,7 +248,6 @@ static int exchange(struct dev_tap_connection *connection)
             note_prepared(connection->tap, &frame, &answered);
         result = transmit(connection->nginx, connection->frame.data, connection->frame.len);
     }
-    json_decref(call);
     json_decref(conf);
     return result;
 }
