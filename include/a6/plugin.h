@@ -233,7 +233,8 @@ typedef struct a6_plugin {
     /* Makes *conf of a route's conf text, which can be empty and need not be
      * JSON. Runs once per worker and conf, in any thread. A negative value
      * rejects the conf: its routes get an error, never silence; say why with
-     * a6_env_error. Without this function the filters' conf is NULL. */
+     * a6_env_error. -ENOMEM fails only the call that needed the conf: the next one
+     * parses it again. Without this function the filters' conf is NULL. */
     int (*parse_conf)(a6_env *env, a6_str text, void **conf);
     /* Frees what parse_conf made, after the last call that uses it. */
     void (*free_conf)(void *conf);

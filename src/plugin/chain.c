@@ -131,10 +131,14 @@ static int run_parse_conf(const struct parse *parse, struct chain_step *step, st
     cells_hash(&before, sizeof(before), scope);
     env_init_conf(&env, step->plugin, parse->options->cells, step, chain->key, scope);
     result = step->plugin->about.parse_conf(&env.base, given, &step->conf);
-    if (result < 0)
+    if (result == -ENOMEM) /* says nothing about the conf: the next call tries again */
+        log_error("plugin %s had no memory to parse conf %s", step->plugin->about.name, chain->key);
+    else if (result < 0)
         complain_rejected(parse, step->plugin, &env, result);
     env_free(&env, result < 0);
-    return result < 0 ? -EINVAL : 0;
+    if (result >= 0)
+        return 0;
+    return result == -ENOMEM ? -ENOMEM : -EINVAL;
 }
 
 /* Adds the step of one conf. -EINVAL: it was complained of; -ENOMEM. */
