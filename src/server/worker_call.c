@@ -63,14 +63,12 @@ static uint64_t step_deadline(const struct exchange *exchange, uint64_t now_ms)
 /* The call is not finished in one go: its chain stays, and its time is limited. */
 static int go_async(struct exchange *exchange, enum exchange_place place, uint64_t until_ms)
 {
-    int error = timers_set(&exchange->loop->timers, &exchange->timer, until_ms);
-
-    if (error)
-        return error;
     if (!exchange->lent && exchange->call.chain)
         exchange->lent = chain_hold(exchange->call.chain);
-    exchange->place = place;
-    return 0;
+    int error = timers_set(&exchange->loop->timers, &exchange->timer, until_ms);
+    if (!error)
+        exchange->place = place;
+    return error;
 }
 
 static enum conn_outcome ask(struct conn *conn)
@@ -81,9 +79,9 @@ static enum conn_outcome ask(struct conn *conn)
     int error = exchange_hold(exchange); /* the answer comes behind the call's bytes */
 
     if (!error)
-        error = message_write_extra_info(&exchange->out, question->type, question->name);
-    if (!error)
         error = go_async(exchange, EXCHANGE_ASKING, step_deadline(exchange, now));
+    if (!error) /* last: what was asked cannot be taken back */
+        error = message_write_extra_info(&exchange->out, question->type, question->name);
     return error ? fail(conn, MESSAGE_SERVICE_UNAVAILABLE) : CONN_STAYS;
 }
 
@@ -111,9 +109,11 @@ static enum conn_outcome park(struct conn *conn)
     const struct call *call = &exchange->call;
     uint64_t until = call->delay_ms ? clock_ms() + call->delay_ms : call->deadline_ms;
 
-    /* A holder may use the call from now on, so it must not be failed here. */
     if (go_async(exchange, EXCHANGE_PARKED, until) < 0) {
         log_error("no memory to wait for call %u", call->id);
+        if (call->delay_ms)
+            return fail(conn, MESSAGE_SERVICE_UNAVAILABLE); /* nothing would wake it */
+        /* Its holder may use the call from now on, and will resume it: without a deadline. */
         exchange->place = EXCHANGE_PARKED;
     }
     if (exchange->resumed) {
