@@ -6,22 +6,12 @@
  * The input is what a peer sends. Questions are answered, the last ones with garbage.
  * The conf of the plugin `fuzz` chooses what its filter does, one letter each.
  */
-#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "base/log.h"
-#include "conf/store.h"
-#include "plugin/loader.h"
-#include "server/scoreboard.h"
-#include "server/worker.h"
-#include "server/worker_conn.h"
-#include "server/worker_loop.h"
+#include "support/server_rig.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -138,171 +128,48 @@ static const a6_plugin plugin = {
 };
 A6_REGISTER(plugin)
 
-/* ---- a worker without threads ---- */
-
-static struct worker worker;
-static struct loop *loop;
-
-static void set_up(void)
-{
-    static a6_runner_config config;
-    static struct heritage heritage;
-    struct conf_store_limits limits = {.max_bytes = 1 << 20, .max_count = 64, .ttl_ms = 3600000};
-    struct log_config log = {.level = LOG_FATAL, .fd = STDERR_FILENO};
-    char error[LOADER_ERROR_SIZE];
-
-    require(log_open(&log) == 0);
-    a6_runner_config_init(&config);
-    heritage = (struct heritage){.config = &config, .listen_fd = -1};
-    require(conf_store_create(&heritage.store, &limits) == 0);
-    require(cells_create(&heritage.cells, 64) == 0);
-    require(scoreboard_create(&heritage.board) == 0);
-    worker.heritage = &heritage;
-    worker.control_fd = -1;
-    worker.limits = (struct call_limits){
-        .max_memory = config.max_call_bytes, .max_body = 1 << 20, .deadline_ms = 1000};
-    registry_init(&worker.registry);
-    require(loader_linked(&worker.registry, error, sizeof(error)) == 0);
-    require(loader_start(&worker.registry, heritage.cells, error, sizeof(error)) == 0);
-    struct chain_options options = {.registry = &worker.registry, .cells = heritage.cells};
-    require(confs_init(&worker.confs, heritage.store, &options) == 0);
-    require(crew_init(&worker.crew, &worker, 1) == 0);
-    require(loop_create(&loop, &worker, 0) == 0);
-    worker.loops[0] = loop;
-    worker.loop_count = 1;
-}
-
-/* Handles what there is to handle. */
-static void pump(void)
-{
-    struct epoll_event events[4];
-    int count;
-
-    while ((count = epoll_wait(loop->epoll_fd, events, 4, 0)) > 0) {
-        for (int i = 0; i < count; i++) {
-            if (events[i].data.ptr > (void *)16) /* below: the loop's own marks */
-                require(conn_event(events[i].data.ptr, events[i].events) != CONN_LOOP_LOST);
-        }
-    }
-}
-
 /* ---- the peer ---- */
 
-struct peer {
-    int fd;
-    uint8_t *data;
-    size_t len;
-    size_t capacity;
-    unsigned questions;
-};
-
-static void answer_question(struct peer *peer)
+static bool answer_question(struct server_peer *peer, const struct message_extra_info *question)
 {
     static const uint8_t garbage[] = {3, 0, 0, 4, 0xff, 0xff, 0xff, 0x7f};
     static char text[6000];
-    uint8_t frame[8192];
-    struct wire_out out = {.data = frame, .capacity = sizeof(frame), .tail_from = SIZE_MAX};
     struct wire_str result = {.data = text, .len = peer->questions * 1000u % sizeof(text)};
 
-    if (peer->questions++ > QUESTIONS_MAX) {
-        (void)send(peer->fd, garbage, sizeof(garbage), MSG_NOSIGNAL | MSG_DONTWAIT);
-        return;
+    (void)question;
+    if (peer->questions > QUESTIONS_MAX) {
+        memcpy(peer->out.data + peer->out.len, garbage, sizeof(garbage));
+        peer->out.len += sizeof(garbage);
+        return true;
     }
     if (peer->questions % 4 == 0)
         result.data = NULL;
-    require(message_write_extra_info_reply(&out, result) == 0);
-    (void)send(peer->fd, out.data, out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
-static void check_frame(struct peer *peer, const struct frame *frame)
-{
-    struct message_http_req_reply_view reply;
-    struct message_http_resp_reply_view response;
-    struct message_extra_info question;
-    uint32_t token;
-    uint8_t code;
-
-    switch (frame->type) {
-    case FRAME_ERROR:
-        require(message_read_error(frame->payload, frame->size, &code) == 0 && code <= 2);
-        break;
-    case FRAME_PREPARE_CONF:
-        require(message_read_prepare_conf_reply(frame->payload, frame->size, &token) == 0);
-        require(token != 0);
-        break;
-    case FRAME_HTTP_REQ_CALL:
-        require(message_read_http_req_reply(frame->payload, frame->size, &reply) == 0);
-        require(reply.action <= MESSAGE_ACTION_REWRITE);
-        break;
-    case FRAME_EXTRA_INFO:
-        require(message_read_extra_info(frame->payload, frame->size, &question) == 0);
-        answer_question(peer);
-        break;
-    case FRAME_HTTP_RESP_CALL:
-        require(message_read_http_resp_reply(frame->payload, frame->size, &response) == 0);
-        break;
-    default:
-        abort();
-    }
-}
-
-/* Reads and checks what came; true: something did. */
-static bool listen_to(struct peer *peer)
-{
-    bool came = false;
-    ssize_t got;
-
-    for (;;) {
-        if (peer->capacity - peer->len < 65536) {
-            peer->capacity = peer->capacity * 2 + 131072;
-            peer->data = realloc(peer->data, peer->capacity);
-            require(peer->data != NULL);
-        }
-        got = recv(peer->fd, peer->data + peer->len, 65536, MSG_DONTWAIT);
-        if (got <= 0)
-            break;
-        peer->len += (size_t)got;
-        came = true;
-    }
-    size_t at = 0;
-    struct frame frame;
-    while (frame_parse(peer->data + at, peer->len - at, &frame) == 0) {
-        check_frame(peer, &frame);
-        at += FRAME_HEADER_SIZE + frame.size;
-    }
-    memmove(peer->data, peer->data + at, peer->len - at);
-    peer->len -= at;
-    return came;
+    require(message_write_extra_info_reply(&peer->out, result) == 0);
+    return true;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    int pair[2];
-    struct peer peer = {0};
+    static struct server_rig rig;
+    static bool open;
+    struct server_peer peer;
 
-    if (!loop)
-        set_up();
     if (size > INPUT_LIMIT)
         return 0;
-    require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
-    require(conn_open(loop, pair[0]) == 0);
-    peer.fd = pair[1];
-    for (size_t sent = 0; sent < size;) {
-        ssize_t done = send(peer.fd, data + sent, size - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (done > 0)
-            sent += (size_t)done;
-        else if (errno != EAGAIN)
-            break; /* the runner closed: it had its reasons */
-        pump();
-        (void)listen_to(&peer);
-    }
-    do
-        pump();
-    while (listen_to(&peer));
-    close(peer.fd);
-    pump();
-    require(atomic_load(&worker.connections) == 0);
-    require(peer.len == 0 || peer.questions > QUESTIONS_MAX);
-    free(peer.data);
+    if (!open)
+        server_rig_open(&rig);
+    open = true;
+    rig.worker.limits.max_body = 1 << 20;
+    server_peer_open(&rig, &peer);
+    peer.answer = answer_question;
+    if (size)
+        memcpy(peer.out.data, data, size);
+    peer.out.len = size;
+    for (enum server_outcome outcome = SERVER_REPLIED;
+         outcome != SERVER_SILENT && outcome != SERVER_CLOSED;)
+        outcome = server_peer_talk(&peer);
+    require(peer.start == peer.len || peer.questions > QUESTIONS_MAX);
+    server_peer_close(&peer);
+    require(atomic_load(&rig.worker.connections) == 0);
     return 0;
 }
