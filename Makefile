@@ -5,7 +5,8 @@
 #
 #   make                build/c-runner, build/plugins/*.so, build/liba6runner.{a,so}
 #   make test           everything that can be tested; the last line is the sum
-#   make bench          measure, beside other runners; make bench-check: against the last time
+#   make bench          measure, beside other runners; make bench-check: against the last time;
+#                       make bench-nginx: nginx with its module
 #   make demo           a gateway to try the plugins with; ONCE=1: try them once and stop
 #   make install        PREFIX=/usr/local DESTDIR=
 #   make deps           install the Debian packages
@@ -19,7 +20,7 @@ DESTDIR ?=
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 30
 
-.PHONY: all build deps test bench bench-check install clean format lint asan tsan dev clang fuzz \
+.PHONY: all build deps test bench bench-nginx bench-check install clean format lint asan tsan dev clang fuzz \
 	coverage demo
 
 all: build
@@ -38,6 +39,10 @@ test:
 bench: build
 	@scripts/deps --quiet
 	@bench/run
+
+bench-nginx: build
+	@scripts/deps --quiet
+	@bench/nginx.py
 
 bench-check: build
 	@scripts/deps --quiet
