@@ -45,6 +45,7 @@ struct worker {
     unsigned loop_count;
 
     _Atomic bool draining;        /* SIGTERM: end when nothing is under way */
+    _Atomic bool closing;         /* the end of draining: connections are closed */
     _Atomic bool handing_over;    /* a newer worker takes the connections */
     _Atomic bool wants_recycling; /* asked the supervisor to be replaced */
     _Atomic uint32_t connections;
@@ -56,6 +57,9 @@ struct worker {
     /* the watch thread sleeps while nothing happens; see worker_watch.c */
     _Atomic uint32_t watch_asleep;
 };
+
+/* Any thread: ends the worker, which cannot go on without the descriptor. */
+_Noreturn void worker_lost_descriptor(const char *which, int error);
 
 /* Any thread: asks the supervisor, once, for a replacement. */
 void worker_ask_recycling(struct worker *worker, const char *why);

@@ -84,6 +84,8 @@ bool accept_some(struct loop *loop)
         }
         if (errno == EINTR || errno == ECONNABORTED)
             continue;
+        if (errno == EBADF || errno == ENOTSOCK)
+            worker_lost_descriptor("listening socket", errno);
         if (errno != EAGAIN) {
             log_warn("no connection can be accepted for now: %s", strerror(errno));
             pause_accepting(loop);

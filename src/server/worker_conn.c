@@ -306,6 +306,14 @@ enum conn_outcome conn_event(struct conn *conn, uint32_t events)
     return conn_go_on(conn);
 }
 
+enum conn_outcome conn_finish(struct conn *conn)
+{
+    (void)shutdown(conn->fd, SHUT_RD);
+    conn->readable = true;
+    conn->hangup = true;
+    return conn->exchange && is_busy(conn->exchange) ? CONN_STAYS : conn_go_on(conn);
+}
+
 /* ---- time ---- */
 
 /* Takes the connection from an exchange that goes on without it, says that the call has

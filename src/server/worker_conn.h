@@ -48,6 +48,10 @@ enum conn_outcome conn_event(struct conn *conn, uint32_t events);
 /* Goes on after something under way came to its end or to its next step. */
 enum conn_outcome conn_go_on(struct conn *conn);
 
+/* Closes it without losing a call: what the peer has sent so far is answered first, and
+ * what it sends from now on fails at its side, where it can be sent again. */
+enum conn_outcome conn_finish(struct conn *conn);
+
 /* Sends what is there and watches for room if it must. 0, -EAGAIN, other -errno: broken. */
 int conn_flush(struct conn *conn);
 

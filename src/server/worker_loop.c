@@ -332,6 +332,20 @@ static void hand_over(struct loop *loop)
     }
 }
 
+/* False: the loop was lost on the way; its next driver does the rest. */
+static bool close_all(struct loop *loop)
+{
+    struct conn *next;
+
+    for (struct conn *conn = loop->conns; conn; conn = next) {
+        next = conn->next;
+        if (conn_finish(conn) == CONN_LOOP_LOST)
+            return false;
+    }
+    loop->closed = true;
+    return true;
+}
+
 /* Counts what is under way, for the one who waits for the end. */
 static void report_drain(struct loop *loop)
 {
@@ -395,6 +409,9 @@ void loop_drive(struct loop *loop)
             return;
         if (atomic_load_explicit(&worker->draining, memory_order_relaxed))
             report_drain(loop);
+        if (atomic_load_explicit(&worker->closing, memory_order_relaxed) && !loop->closed &&
+            !close_all(loop))
+            return;
         else if (atomic_load_explicit(&worker->handing_over, memory_order_relaxed) &&
                  !loop->handed_over)
             hand_over(loop);
@@ -402,6 +419,8 @@ void loop_drive(struct loop *loop)
             count_calls(loop);
         int wait = loop->timers.count ? timers_wait(&loop->timers, clock_ms()) : -1;
         int count = epoll_wait(loop->epoll_fd, loop->events, LOOP_EVENTS, wait);
+        if (count < 0 && errno != EINTR)
+            worker_lost_descriptor("epoll descriptor", errno);
         loop->event_at = 0;
         loop->event_count = count > 0 ? count : 0;
         loop->now_ms = loop_now();

@@ -55,6 +55,7 @@ struct loop {
     struct timer expire_timer;
     bool accepting;
     bool handed_over;
+    bool closed;        /* every connection was told that it is closed */
     bool stirred;       /* something came on a connection since the last look */
     uint32_t uncounted; /* calls since the worker's count was brought up to date */
     _Atomic bool stop;

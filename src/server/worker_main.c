@@ -26,6 +26,8 @@
 /* While draining: so long without anything new is the end. */
 #define DRAIN_QUIET_MS 50u
 #define DRAIN_LOOK_MS 10
+/* Of the time to drain, the last so much is for closing what never is quiet. */
+#define CLOSE_MS 60u
 /* Threads that are still inside a plugin at the end get so long to come out. */
 #define FINISH_MS 20u
 
@@ -149,28 +151,37 @@ static int start(struct worker *worker, char *error, size_t size)
     return failed;
 }
 
-/* Ends when nothing has been under way for a moment, or at the latest at until_ms. */
+static void look_at_loops(struct worker *worker, uint32_t *busy, uint64_t *active_ms)
+{
+    for (unsigned i = 0; i < worker->loop_count; i++)
+        loop_wake(worker->loops[i]);
+    poll(NULL, 0, DRAIN_LOOK_MS);
+    *busy = 0;
+    for (unsigned i = 0; i < worker->loop_count; i++) {
+        uint64_t at = atomic_load(&worker->loops[i]->active_ms);
+        *busy += atomic_load(&worker->loops[i]->busy);
+        if (at > *active_ms)
+            *active_ms = at;
+    }
+}
+
+/* Serves until nothing has been under way for a moment, or until the time is nearly
+ * over; then closes the connections, in order. */
 static void drain(struct worker *worker, uint64_t until_ms)
 {
-    uint64_t begun = clock_ms();
+    uint64_t active = clock_ms();
+    uint32_t busy = 0;
+    uint64_t close_at = until_ms > active + CLOSE_MS ? until_ms - CLOSE_MS : active;
 
     atomic_store(&worker->draining, true);
-    for (;;) {
-        uint64_t active = begun;
-        uint32_t busy = 0;
-        for (unsigned i = 0; i < worker->loop_count; i++)
-            loop_wake(worker->loops[i]);
-        poll(NULL, 0, DRAIN_LOOK_MS);
-        for (unsigned i = 0; i < worker->loop_count; i++) {
-            uint64_t at = atomic_load(&worker->loops[i]->active_ms);
-            busy += atomic_load(&worker->loops[i]->busy);
-            if (at > active)
-                active = at;
-        }
-        uint64_t now = clock_ms();
-        if (now >= until_ms || (!busy && now > active + DRAIN_QUIET_MS))
-            return;
-    }
+    do
+        look_at_loops(worker, &busy, &active);
+    while (clock_ms() < close_at && (busy || clock_ms() <= active + DRAIN_QUIET_MS));
+
+    atomic_store(&worker->closing, true);
+    do
+        look_at_loops(worker, &busy, &active);
+    while (atomic_load(&worker->connections) && clock_ms() < close_at + CLOSE_MS);
 }
 
 static int finish(struct worker *worker, uint64_t until_ms)
@@ -243,6 +254,14 @@ void worker_ask_recycling(struct worker *worker, const char *why)
         (void)control_send(worker->control_fd, CONTROL_RECYCLE, 0, why, -1);
 }
 
+void worker_lost_descriptor(const char *which, int error)
+{
+    log_error("the worker has lost its %s (%s): a plugin closes descriptors that are not its "
+              "own? another worker takes its place",
+              which, strerror(error));
+    _exit(1);
+}
+
 /* Does what the supervisor says until it says stop. */
 static int obey(struct worker *worker)
 {
@@ -252,6 +271,8 @@ static int obey(struct worker *worker)
 
         if (error == -EPIPE)
             _exit(1); /* the supervisor is gone: nobody may take it for alive */
+        if (error && error != -EAGAIN && error != -EBADMSG)
+            worker_lost_descriptor("control socket", -error);
         if (error)
             continue;
         switch (message.type) {

@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #include "base/log.h"
@@ -13,6 +14,7 @@
 
 /* A filter may hold its loop for one to two of these. */
 #define TICK_MS 5u
+#define TICK_SLACK_NS 1000000UL
 #define QUIET_TICKS 20u
 /* Caught so often within so long: it blocks, and not just because the machine was busy. */
 #define STRIKES 2u
@@ -33,8 +35,9 @@ static struct {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool stopping;
+    _Atomic bool stopping;
     uint64_t seen[WORKER_LOOPS_MAX];
+    unsigned marked; /* records whose plugin is */
     struct record records[PLUGINS_MAX];
 } watch = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
 
@@ -56,6 +59,7 @@ static void note(struct plugin *plugin)
     if (record->strikes < STRIKES || record->marked)
         return;
     record->marked = plugin;
+    watch.marked++;
     atomic_store_explicit(&plugin->seen_blocking, 1, memory_order_relaxed);
     log_info("plugin %s blocks for more than %u ms without saying so (A6_BLOCKING): for the next "
              "%u s its calls run on threads of their own",
@@ -64,15 +68,16 @@ static void note(struct plugin *plugin)
 
 static void forgive(void)
 {
-    uint64_t now = clock_ms();
+    uint64_t now = watch.marked ? clock_ms() : 0;
 
-    for (unsigned i = 0; i < watch.worker->registry.count && i < PLUGINS_MAX; i++) {
+    for (unsigned i = 0; watch.marked && i < watch.worker->registry.count && i < PLUGINS_MAX; i++) {
         struct record *record = &watch.records[i];
         if (!record->marked || now - record->since_ms < FORGIVE_MS)
             continue;
         atomic_store_explicit(&record->marked->seen_blocking, 0, memory_order_relaxed);
         record->marked = NULL;
         record->strikes = 0;
+        watch.marked--;
     }
 }
 
@@ -110,51 +115,55 @@ static bool look(void)
     return moved;
 }
 
+/* One more look after the flag is up, for a call that began before it; then sleeps until
+ * something happens. */
+static unsigned rest(unsigned quiet)
+{
+    if (quiet == QUIET_TICKS) {
+        atomic_store(&watch.worker->watch_asleep, 1);
+        return quiet;
+    }
+    if (atomic_exchange(&watch.worker->trim_due, false))
+        malloc_trim(0);
+    pthread_mutex_lock(&watch.lock);
+    while (atomic_load(&watch.worker->watch_asleep) && !atomic_load(&watch.stopping))
+        pthread_cond_wait(&watch.wake, &watch.lock);
+    pthread_mutex_unlock(&watch.lock);
+    return 0;
+}
+
+/* The ticks are what the runner costs beside its calls, 200 times a second under load: so
+ * they are one system call each, and may come with another wake-up of the machine. */
 static void *watch_main(void *unused)
 {
+    const struct timespec tick = {.tv_nsec = TICK_MS * 1000000L};
     unsigned quiet = 0;
 
     (void)unused;
-    pthread_mutex_lock(&watch.lock);
-    while (!watch.stopping) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += TICK_MS * 1000000;
-        if (until.tv_nsec >= 1000000000) {
-            until.tv_nsec -= 1000000000;
-            until.tv_sec++;
-        }
-        pthread_cond_clockwait(&watch.wake, &watch.lock, CLOCK_MONOTONIC, &until);
+    prctl(PR_SET_TIMERSLACK, TICK_SLACK_NS);
+    while (!atomic_load(&watch.stopping)) {
+        nanosleep(&tick, NULL);
         quiet = look() ? 0 : quiet + 1;
         forgive();
-        if (quiet == QUIET_TICKS) {
-            /* One more look after the flag is up, for a call that began before it. */
-            atomic_store(&watch.worker->watch_asleep, 1);
-        } else if (quiet > QUIET_TICKS) {
-            if (atomic_exchange(&watch.worker->trim_due, false))
-                malloc_trim(0);
-            while (atomic_load(&watch.worker->watch_asleep) && !watch.stopping)
-                pthread_cond_wait(&watch.wake, &watch.lock);
-            quiet = 0;
-        } else if (quiet == 0) {
+        if (quiet >= QUIET_TICKS)
+            quiet = rest(quiet);
+        else if (quiet == 0)
             atomic_store(&watch.worker->watch_asleep, 0);
-        }
     }
-    pthread_mutex_unlock(&watch.lock);
     return NULL;
 }
 
 int watch_start(struct worker *worker)
 {
     watch.worker = worker;
-    watch.stopping = false;
+    atomic_store(&watch.stopping, false);
     return -pthread_create(&watch.thread, NULL, watch_main, NULL);
 }
 
 void watch_stop(void)
 {
     pthread_mutex_lock(&watch.lock);
-    watch.stopping = true;
+    atomic_store(&watch.stopping, true);
     pthread_cond_signal(&watch.wake);
     pthread_mutex_unlock(&watch.lock);
     pthread_join(watch.thread, NULL);

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plugins that do what no plugin should: the conf is the name of the fault. In C++, so
+// that it can also throw through the runner's C.
+#include <a6/plugin.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <mutex>
+#include <sched.h>
+#include <stdexcept>
+#include <string>
+#include <time.h>
+#include <unistd.h>
+
+namespace
+{
+
+volatile int zero = 0, seven = 7;
+
+struct fault {
+    std::string name;
+    void *left_over = nullptr;
+};
+
+int overflow(volatile char *below)
+{
+    volatile char here[4096];
+
+    here[0] = below ? *below : 'x';
+    return overflow(here) + here[1];
+}
+
+void corrupt_heap()
+{
+    // Behind its end lie the allocator's own fields of the next pieces.
+    volatile char *piece = static_cast<char *>(std::malloc(24));
+
+    for (int i = 24; i < 4096; i++)
+        piece[i] = 'x';
+    for (int i = 0; i < 64; i++)
+        std::free(std::malloc(static_cast<std::size_t>(i) * 40));
+    std::abort(); // what the allocator has not noticed by now
+}
+
+void wait(long ms)
+{
+    struct timespec rest = {ms / 1000, ms % 1000 * 1000000};
+
+    while (nanosleep(&rest, &rest) != 0)
+        ;
+}
+
+void deadlock()
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&lock);
+}
+
+void spin()
+{
+    for (volatile unsigned long n = 0;; n = n + 1)
+        ;
+}
+
+void leak()
+{
+    char *piece = static_cast<char *>(std::malloc(65536));
+
+    for (int i = 0; piece && i < 65536; i += 4096)
+        piece[i] = 'x';
+}
+
+void fork_and_stay()
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        wait(5000); // with every descriptor of the worker
+        _exit(0);
+    }
+}
+
+void block_signals()
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, nullptr);
+}
+
+void commit(const std::string &name)
+{
+    if (name == "segv")
+        std::raise(SIGSEGV);
+    else if (name == "null")
+        *reinterpret_cast<volatile int *>(static_cast<std::uintptr_t>(zero + 16)) = 1;
+    else if (name == "abort")
+        std::abort();
+    else if (name == "divide")
+        zero = seven / zero;
+    else if (name == "overflow")
+        overflow(nullptr);
+    else if (name == "heap")
+        corrupt_heap();
+    else if (name == "exit")
+        std::exit(0);
+    else if (name == "_exit")
+        _exit(3);
+    else if (name == "throw")
+        throw std::runtime_error("through C");
+    else if (name == "close")
+        for (int fd = 3; fd < 100; fd++)
+            close(fd);
+    else if (name == "spin")
+        spin();
+    else if (name == "sleep")
+        wait(2000);
+    else if (name == "deadlock")
+        deadlock();
+    else if (name == "leak")
+        leak();
+    else if (name == "mask")
+        block_signals();
+    else if (name == "fork")
+        fork_and_stay();
+}
+
+int parse(a6_env *, a6_str text, void **conf)
+{
+    fault *made = new fault{std::string(text.data ? text.data : "", text.len)};
+
+    if (made->name == "slow parse")
+        wait(10000);
+    *conf = made;
+    return 0;
+}
+
+void release(void *conf)
+{
+    delete static_cast<fault *>(conf);
+}
+
+a6_result answer(a6_request *req, void *conf)
+{
+    commit(static_cast<fault *>(conf)->name);
+    a6_answer(req, 200);
+    a6_answer_write(req, A6_STR(FAULTS_VERSION));
+    return A6_OK;
+}
+
+a6_plugin describe(const char *name)
+{
+    a6_plugin plugin = {};
+
+    plugin.abi_major = A6_ABI_MAJOR;
+    plugin.abi_minor = A6_ABI_MINOR;
+    plugin.size = sizeof(plugin);
+    plugin.name = name;
+    plugin.parse_conf = parse;
+    plugin.free_conf = release;
+    plugin.request_filter = answer;
+    return plugin;
+}
+
+const a6_plugin faults = describe("faults");
+const a6_plugin innocent = describe("innocent");
+
+} // namespace
+
+A6_REGISTER(faults)
+A6_REGISTER(innocent)

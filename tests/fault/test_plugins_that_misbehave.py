@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A plugin that hangs, leaks or meddles with its process: what it costs the others."""
+import pytest
+
+import a6wire as wire
+from harness import Closed, Conn, sanitized
+
+
+def call(runner, fault, id=77):
+    with Conn(runner.socket_path) as conn:
+        token = conn.prepare_conf([("faults", fault)], "route#" + fault)
+        try:
+            return conn.req_call(token, id=id)
+        except (Closed, OSError):
+            return Closed
+
+
+def start_call(runner, fault, id=77):
+    conn = runner.connect()
+    conn.start_req_call(conn.prepare_conf([("faults", fault)], "route#" + fault), id=id)
+    return conn
+
+
+def nothing_lost(running):
+    running.stop()
+    assert (running.lost, running.refused, running.unconnected, running.wrong) == (0, 0, 0, [])
+
+
+@pytest.mark.parametrize("fault", ["spin", "deadlock"])
+def test_a_filter_that_never_returns(start, load, fault):
+    """Its call is refused at the deadline, its stack is shown once, the others go on."""
+    runner = start("--deadline", "700ms")
+    runner.forgiven = True
+    running = load(runner)
+    stuck = start_call(runner, fault, id=31337)
+    running.wait_answered(100)  # while it is stuck
+    assert stuck.receive() == wire.Error(wire.SERVICE_UNAVAILABLE)
+    runner.wait_output(r"call 31337 got no decision within its deadline")
+    runner.wait_output(r"#\d+ .*faults\.so")
+    running.wait_answered(100)
+    nothing_lost(running)
+    assert runner.count_output("call 31337 got no decision") == 1
+
+
+def test_many_that_never_return_have_the_worker_replaced(start, load):
+    runner = start("--deadline", "300ms", "--pool-threads", "16")
+    runner.forgiven = True
+    running = load(runner)
+    stuck = [start_call(runner, "deadlock", id=n) for n in range(6)]
+    for conn in stuck:
+        assert conn.receive() == wire.Error(wire.SERVICE_UNAVAILABLE)
+    runner.wait_output("is replaced: too many of its threads")
+    running.wait_answered(200)
+    nothing_lost(running)
+
+
+def test_a_filter_that_sleeps(start, load):
+    runner = start()
+    running = load(runner)
+    slow = [start_call(runner, "sleep", id=n) for n in range(4)]
+    running.wait_answered(200)
+    for conn in slow:
+        assert conn.receive().body == b"one"
+    nothing_lost(running)
+
+
+def test_a_conf_that_takes_ten_seconds_to_parse(start, load):
+    """PrepareConf is answered at once, the other routes' calls too."""
+    runner = start()
+    runner.forgiven = True
+    running = load(runner)
+    slow = start_call(runner, "slow parse")
+    with Conn(runner.socket_path) as conn:
+        for n in range(50):
+            token = conn.prepare_conf([("innocent", "%d" % n)], "route#other%d" % n)
+            assert conn.req_call(token).body == b"one"
+    assert slow.is_quiet()
+    running.wait_answered(100)
+    nothing_lost(running)
+    runner.kill()
+
+
+def test_a_leak_has_the_worker_replaced_without_a_lost_call(start, load):
+    if sanitized():
+        pytest.skip("a sanitizer's memory is not like the plugin's")
+    runner = start("--max-rss", "64m")
+    running = load(runner, conf=[("faults", "leak")], key="route#leak")
+    runner.wait_output(r"is replaced: its memory has grown")
+    running.wait_answered(500)
+    nothing_lost(running)
+
+
+def test_max_calls(start, load):
+    runner = start("--max-calls", "2000")
+    running = load(runner)
+    runner.wait_output(r"is replaced: it has answered as many calls")
+    running.wait_answered(500)
+    nothing_lost(running)
+
+
+def test_a_plugin_that_blocks_every_signal(start, load):
+    runner = start()
+    running = load(runner)
+    for n in range(20):
+        assert call(runner, "mask", id=n).body == b"one"
+    running.wait_answered(100)
+    nothing_lost(running)
+    # and it still stops, see the end of `start`
+
+
+def test_a_plugin_that_forks(start, load):
+    """Its child has the worker's descriptors, and holds nothing up with them."""
+    runner = start()
+    runner.forgiven = True
+    running = load(runner)
+    for n in range(3):
+        assert call(runner, "fork", id=n).body == b"one"
+    running.wait_answered(100)
+    nothing_lost(running)
+
+
+def test_a_plugin_that_closes_descriptors_it_does_not_own(start, load):
+    """That costs its worker everything; the next worker serves."""
+    runner = start()
+    runner.forgiven = True
+    running = load(runner, connections=4)
+    call(runner, "close")
+    running.wait_answered(100)
+    running.stop()
+    assert running.lost <= 4 and running.wrong == []
+
+
+def test_the_others_are_answered_while_all_threads_are_inside_sleepers(start, load):
+    runner = start("--pool-threads", "2")
+    running = load(runner)
+    slow = [start_call(runner, "sleep", id=n) for n in range(6)]
+    running.wait_answered(200)
+    for conn in slow:
+        assert conn.receive().body == b"one"
+    nothing_lost(running)
