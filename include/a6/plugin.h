@@ -416,8 +416,10 @@ static inline a6_str a6_response_header(const a6_response *res, const char *name
 static inline int a6_response_body(a6_response *res, a6_str *body);
 static inline int a6_response_set_status(a6_response *res, unsigned status);
 
-/* Repeated headers (set-cookie) stay repeated. One changed header makes the host
- * send all of them, because the gateway would otherwise drop the rest. */
+/* Repeated headers (set-cookie) stay repeated. One changed header makes the host send
+ * all of them, because the gateway would otherwise drop the rest; and once a response
+ * filter has run, it sends them all even unchanged when one is among them that the
+ * gateway does not copy by itself (content-type). */
 static inline int a6_response_set_header(a6_response *res, a6_str name, a6_str value);
 static inline int a6_response_add_header(a6_response *res, a6_str name, a6_str value);
 static inline int a6_response_delete_header(a6_response *res, a6_str name);

@@ -63,7 +63,7 @@ static a6_result request_filter(a6_request *req, void *data)
         return A6_OK;
     /* Whoever cannot be let through before the gateway gives up is refused at once. */
     if (wait < 0 || wait >= a6_time_left(&req->call)) {
-        a6_log(&req->call, A6_LOG_INFO, "refused: more than %g a second with a burst of %g",
+        a6_log(&req->call, A6_LOG_DEBUG, "refused: more than %g a second with a burst of %g",
                conf->rate, conf->burst);
         return a6_answer(req, 503) < 0 ? A6_ERROR : A6_OK;
     }

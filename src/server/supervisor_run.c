@@ -33,15 +33,21 @@ static int fail(const char *text)
     return 1;
 }
 
+/* The file that the log goes to; NULL: none. */
+static const char *log_file(const a6_runner_config *config)
+{
+    if (config->log_file)
+        return config->log_file;
+    return config->mode != A6_MODE_DEV && config->log_fd < 0 && !config->log_function ? PROD_LOG
+                                                                                      : NULL;
+}
+
 static int open_log(const a6_runner_config *config)
 {
-    bool to_file = config->mode != A6_MODE_DEV && config->log_fd < 0 && !config->log_function;
     enum log_level by_mode = config->mode == A6_MODE_DEV ? LOG_INFO : LOG_WARN;
     struct log_config log = {
         .level = config->log_level >= 0 ? (enum log_level)config->log_level : by_mode,
-        .file = config->log_file ? config->log_file
-                : to_file        ? PROD_LOG
-                                 : NULL,
+        .file = log_file(config),
         .fd = config->log_fd >= 0 ? config->log_fd : STDOUT_FILENO,
         .function = NULL,
         .user = config->log_user,
@@ -55,6 +61,8 @@ static int open_log(const a6_runner_config *config)
     if (error)
         fprintf(stderr, "the log %s cannot be opened: %s\n", log.file ? log.file : "",
                 strerror(-error));
+    else if (log.file)
+        privileges_give_file(config, log.file);
     return error;
 }
 
@@ -141,6 +149,8 @@ static void read_signals(struct supervisor *supervisor)
         case SIGUSR1:
             if (log_reopen() < 0)
                 log_error("the log file cannot be opened anew");
+            else if (log_file(supervisor->config))
+                privileges_give_file(supervisor->config, log_file(supervisor->config));
             if (supervisor->config->sandbox)
                 supervisor_reload(supervisor, "SIGUSR1: its workers can open no file");
             else

@@ -26,18 +26,26 @@ static int find_group(const char *name, gid_t *id, char *error, size_t size)
     return 0;
 }
 
-static int become(const a6_runner_config *config, char *error, size_t size)
+/* Who the workers are to be: --user with its group, or --group. */
+static int find_owner(const a6_runner_config *config, const struct passwd **user, gid_t *group,
+                      char *error, size_t size)
 {
-    const struct passwd *user = NULL;
-    gid_t group;
-    int failed;
-
-    if (config->user && !(user = getpwnam(config->user))) {
+    *user = NULL;
+    if (config->user && !(*user = getpwnam(config->user))) {
         snprintf(error, size, "--user: there is no user \"%s\" on this machine", config->user);
         return -EINVAL;
     }
-    group = user ? user->pw_gid : getgid();
-    if (config->group && (failed = find_group(config->group, &group, error, size)))
+    *group = *user ? (*user)->pw_gid : getgid();
+    return config->group ? find_group(config->group, group, error, size) : 0;
+}
+
+static int become(const a6_runner_config *config, char *error, size_t size)
+{
+    const struct passwd *user;
+    gid_t group;
+    int failed = find_owner(config, &user, &group, error, size);
+
+    if (failed)
         return failed;
     if ((user && initgroups(user->pw_name, group) < 0) || (!user && setgroups(1, &group) < 0) ||
         setresgid(group, group, group) < 0 ||
@@ -48,6 +56,20 @@ static int become(const a6_runner_config *config, char *error, size_t size)
         return failed;
     }
     return 0;
+}
+
+void privileges_give_file(const a6_runner_config *config, const char *path)
+{
+    const struct passwd *user;
+    char error[256];
+    gid_t group;
+
+    if ((!config->user && !config->group) ||
+        find_owner(config, &user, &group, error, sizeof(error)) < 0)
+        return;
+    if (chown(path, user ? user->pw_uid : (uid_t)-1, group) < 0)
+        log_warn("%s cannot be given to the workers' user: %s; they cannot open it anew", path,
+                 strerror(errno));
 }
 
 int privileges_drop(const a6_runner_config *config, char *error, size_t size)

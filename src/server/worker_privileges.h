@@ -16,6 +16,10 @@
  */
 int privileges_drop(const a6_runner_config *config, char *error, size_t size);
 
+/* Gives the file, which the supervisor has made, to --user and --group, so that the
+ * workers can open it too. Nothing happens without them. */
+void privileges_give_file(const a6_runner_config *config, const char *path);
+
 /* Checks --allow-uid's form, in the supervisor, before there is a worker. -EINVAL. */
 int privileges_check(const a6_runner_config *config, char *error, size_t size);
 

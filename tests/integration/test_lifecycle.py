@@ -2,10 +2,13 @@
 """How a runner begins and how it ends."""
 import ctypes.util
 import os
+import pwd
 import re
 import signal
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -338,3 +341,27 @@ def test_a_reader_of_stdout_that_does_not_read_holds_up_nothing(tmp_path, plugin
         process.terminate()
         process.wait(30)
         os.close(read_end)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can run workers as somebody else")
+def test_workers_of_another_user_open_the_rotated_log():
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        log = folder / "runner.log"
+        with Runner(folder, None, "--plugin-dir", "", "--user", "nobody", "--log-file", log,
+                    "--log-level", "debug") as runner:
+            worker, = [pid for pid in runner.pids() if pid != runner.pid]
+            status = Path("/proc/%d/status" % worker).read_text()
+            assert re.search(r"^Uid:\s+%d\s" % pwd.getpwnam("nobody").pw_uid, status, re.M)
+            log.rename(folder / "old.log")
+            runner.signal(signal.SIGUSR1)
+            wait_until(log.exists, "the new log")
+            conn = runner.connect()
+            token = conn.prepare_conf(ANSWER)
+
+            def worker_wrote():
+                conn.req_call(token)
+                return "[%d]" % worker in log.read_text()
+
+            wait_until(worker_wrote, "a line of the worker's in the new log")
