@@ -15,6 +15,7 @@ ROOT = HERE.parent.parent
 
 BUILD = pathlib.Path(os.environ.get("A6_BUILD_DIR", ROOT / "build")).resolve()
 NGINX = os.environ.get("A6_NGINX", "/usr/sbin/nginx")
+# "static": it is built into that nginx
 MODULE = pathlib.Path(os.environ.get("A6_NGINX_MODULE",
                                      BUILD / "nginx" / "ngx_http_ext_plugin_module.so"))
 

@@ -14,6 +14,7 @@ import pytest
 from fake_runner import (RESP_CALL, frame, write_error, write_none, write_resp,
                          write_rewrite, write_stop)
 from conf_lines import post_req, post_resp, pre_req, proxy, use
+from nginx_rig import wait_for
 
 SECONDS = float(os.environ.get("A6_FUZZ_SECONDS", "3"))
 SEED = os.environ.get("A6_FUZZ_SEED", "1")
@@ -166,6 +167,6 @@ def test_random_replies(nginx, runner, upstream, where):
             connection = None
     runner.handler = None
     runner._call = original
-    assert nginx.get("/ok").body == b"ok"
+    wait_for(lambda: nginx.get("/ok").body == b"ok")
     assert requests > 20 and {200, 503} <= statuses, (requests, statuses)
     print("%d requests" % requests)

@@ -59,12 +59,12 @@ def test_the_body_still_goes_to_the_upstream(nginx, runner, upstream):
 
 def test_the_body_of_a_slow_client(nginx, runner):
     nginx.start(server="location / { %s %s }" % (
-        use(runner, "read_timeout=300ms"),
+        use(runner, "read_timeout=1s"),
         pre_req({"ask": ["req_body"], "stop": {"body": "ok"}})))
     with nginx.connect() as s:
         s.sendall(b"POST / HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: 6\r\n\r\n")
         for piece in (b"ab", b"cd", b"ef"):
-            time.sleep(0.2)  # not the runner's fault
+            time.sleep(0.45)  # not the runner's fault
             s.sendall(piece)
         assert s.recv(1000).startswith(b"HTTP/1.1 200")
     assert runner.calls[0].answers == [b"abcdef"]

@@ -156,10 +156,10 @@ def test_a_conf_that_cannot_be_prepared(nginx, runner, what, said):
         pre_req({"stop": {"body": "ok"}})))
     assert together(6, lambda i: nginx.get("/").status) == [503] * 6
     assert said in nginx.log()
-    assert nginx.get("/ok").body == b"ok"
+    wait_for(lambda: nginx.get("/ok").body == b"ok")
     runner.prepare_handler = lambda key, conf, token: write_token(token)
     runner.handler = lambda call: write_stop(call.id, 200, None, "now")
-    assert nginx.get("/").body == b"now"  # nothing is remembered of the failure
+    wait_for(lambda: nginx.get("/").body == b"now")  # nothing is remembered of the failure
 
 
 def test_a_client_that_waits_for_a_token_goes_away(nginx, runner):
