@@ -115,7 +115,7 @@ int dev_child_run(const char *const *arguments, char *output, size_t size)
     int descriptors[3] = {nothing, nothing, -1};
     size_t len = 0;
     ssize_t got = 1;
-    char rest[512];
+    char rest[512] = ""; /* what there is no room for */
     int result = dev_child_pipe(pipe_ends);
 
     if (result == 0) {

@@ -49,9 +49,9 @@ struct chain_step {
 struct chain {
     _Atomic uint32_t references;
     uint32_t token;
-    uint64_t expires_ms;     /* by the caller */
-    struct cells *cells;     /* NULL: there are none */
-    bool refused;            /* every call gets SERVICE_UNAVAILABLE */
+    uint64_t expires_ms; /* by the caller */
+    struct cells *cells; /* NULL: there are none */
+    bool refused;        /* every call gets SERVICE_UNAVAILABLE */
     /* What was complained of so far (hashes of the text); see chain_complain_once. */
     _Atomic uint32_t complaints[CHAIN_COMPLAINTS];
     char key[128]; /* the conf's key for log lines, cut and escaped */
