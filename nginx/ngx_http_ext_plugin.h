@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ngx_http_ext_plugin_module: the gateway's side of the external-plugin protocol.
+ * ngx_http_ext_plugin_module: the gateway's side of the plugin protocol.
  *
  * Who calls whom:
  *
  *     _request.c, _filter.c   the phases and filters that nginx runs
- *         _call.c             one call of a phase: token, connection, frames, retries
+ *         _call.c             one call of a phase, from the token to the reply
  *             _conf.c         tokens of this worker
  *             _zone.c         and those shared by all
  *             _prepare.c      PrepareConf, one at a time for a conf
@@ -96,7 +96,7 @@ typedef struct {
     /* of this worker */
     uint32_t                       token;
     time_t                         expires;      /* 0: no token */
-    uint64_t                       identity;     /* of the runner that gave it */
+    uint64_t                       identity;     /* who gave it */
     ngx_queue_t                    waiting;      /* calls */
     ngx_event_t                    poll;         /* another worker prepares */
     void                          *prepare;      /* in progress here */
@@ -110,7 +110,7 @@ typedef struct {
     uint64_t                       identity;
     time_t                         expires;      /* 0: no token */
     uint32_t                       token;
-    ngx_pid_t                      locker;       /* who prepares it; 0: nobody */
+    ngx_pid_t                      locker;       /* who prepares it, or 0 */
 } ngx_http_ext_plugin_slot_t;
 
 
@@ -153,7 +153,7 @@ struct ngx_http_ext_plugin_talk_s {
     ngx_err_t                      err;
 
     struct wire_out                out;
-    ngx_chain_t                   *body;         /* goes after out, as its tail */
+    ngx_chain_t                   *body;         /* goes after out */
     ngx_chain_t                   *unsent;
 
     u_char                        *start;        /* of what is received */
@@ -166,7 +166,7 @@ struct ngx_http_ext_plugin_talk_s {
 
     unsigned                       answered:1;   /* a frame has come */
     unsigned                       paused:1;     /* the owner is not ready */
-    unsigned                       lost:1;       /* error, and the runner has not
+    unsigned                       lost:1;       /* error, and nobody has
                                                     read what was sent */
 };
 
@@ -195,13 +195,13 @@ struct ngx_http_ext_plugin_call_s {
     /* applies the reply: NGX_OK, NGX_AGAIN when ngx_http_ext_plugin_call_done()
        will come later, NGX_ERROR with talk.error, or an HTTP status */
     ngx_int_t                    (*reply)(ngx_http_ext_plugin_call_t *call);
-    /* goes on with the request; not called when _call_start() gave the result */
+    /* goes on with the request; not if _call_start() gave the result */
     void                         (*resume)(ngx_http_ext_plugin_call_t *call);
 
     ngx_queue_t                    queue;        /* in conf->waiting */
     uint32_t                       id;
     uint32_t                       token;
-    ngx_uint_t                     prepared;     /* how often a token was asked for */
+    ngx_uint_t                     prepared;     /* tokens that were no good */
     ngx_uint_t                     tries;
     ngx_uint_t                     lost;
     uint64_t                       started;      /* us */
@@ -237,16 +237,16 @@ typedef struct {
 
     ngx_array_t                   *resp_headers; /* of struct wire_pair */
     ngx_str_t                      stop_body;
-    ngx_buf_t                     *new_body;     /* of the request or response */
+    ngx_buf_t                     *new_body;     /* request or response */
 
     ngx_http_ext_plugin_hold_e     hold;
     ngx_chain_t                   *held;
     ngx_chain_t                  **held_last;
     off_t                          collected;
-    ngx_buf_t                     *chunk;        /* the last of held, with room */
+    ngx_buf_t                     *chunk;        /* of held, with room left */
 
-    unsigned                       content:1;    /* the content phase has begun */
-    unsigned                       complete:1;   /* held has the response's end */
+    unsigned                       content:1;    /* its phase has begun */
+    unsigned                       complete:1;   /* held has the end */
     unsigned                       stopped:1;
     unsigned                       filtering:1;  /* inside the body filter */
     unsigned                       reading:1;    /* inside ngx_http_read_client_
@@ -261,11 +261,11 @@ typedef struct {
 typedef struct {
     ngx_array_t                    runners;      /* of _runner_t * */
     ngx_array_t                    confs;        /* of _conf_t * */
-    ngx_http_ext_plugin_runner_t  *managed;      /* that ext_plugin_cmd starts */
+    ngx_http_ext_plugin_runner_t  *managed;      /* by ext_plugin_cmd */
     ngx_uint_t                     managed_http;
     ngx_shm_zone_t                *shm_zone;
     ngx_array_t                   *cmd;          /* of ngx_str_t */
-    uint32_t                       cycle;        /* a number of this cycle's own */
+    uint32_t                       cycle;        /* a number for it */
     uint32_t                       next_id;      /* of this worker */
 } ngx_http_ext_plugin_main_conf_t;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One call of one phase, from "the request has come this far" to "it may go on":
- * gets a token and a connection, sends the call, answers what the runner asks,
- * applies the reply. Tries again when the runner does not know the token, or when
- * it was replaced before it had read the call.
+ * One call of one phase, from "the request has come this far" to "it may go
+ * on": gets a token and a connection, sends the call, answers what the runner
+ * asks, applies the reply. Tries again when the runner does not know the
+ * token, or when it was replaced before it had read the call.
  */
 
 #include "ngx_http_ext_plugin.h"

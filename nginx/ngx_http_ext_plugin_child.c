@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The process of ext_plugin_cmd, seen from the worker that owns it: started, watched,
- * listened to, started again, stopped.
+ * The process of ext_plugin_cmd, seen from the worker that owns it: started,
+ * watched, listened to, started again, stopped.
  */
 
 #include "ngx_http_ext_plugin_child.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What _cmd.c (which runner, with what arguments, for how long) and _child.c (its
- * process) share.
+ * What _cmd.c (which runner, with what arguments, for how long) and _child.c
+ * (its process) share.
  */
 
 #ifndef _NGX_HTTP_EXT_PLUGIN_CHILD_H_INCLUDED_
@@ -27,7 +27,7 @@ typedef struct {
     ngx_connection_t             *watch;         /* pidfd */
     ngx_fd_t                      input;         /* closes when we are gone */
     ngx_event_t                   restart;
-    ngx_event_t                   stay;          /* until the others have left */
+    ngx_event_t                   stay;          /* until all have left */
     ngx_msec_t                    started;
     ngx_msec_t                    delay;
     size_t                        len;

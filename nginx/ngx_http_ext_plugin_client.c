@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Connections to a runner: opened, used by one talk at a time, kept for the next.
+ * Connections to a runner: opened, used by one talk at a time, kept for the
+ * next.
  *
- * A unix socket connects at once or not at all, so there is no state "connecting";
- * what there is to wait for is room in the runner's backlog and, if nginx starts
- * the runner, the runner.
+ * A unix socket connects at once or not at all, so there is no state
+ * "connecting"; what there is to wait for is room in the runner's backlog
+ * and, if nginx starts the runner, the runner.
  */
 
 #include "ngx_http_ext_plugin.h"
@@ -98,8 +99,7 @@ ngx_http_ext_plugin_connect(ngx_http_ext_plugin_talk_t *talk)
 
         if (ngx_current_msec - talk->started >= rn->connect_timeout) {
             return ngx_http_ext_plugin_talk_fail(talk,
-                                            "connect() failed up to the timeout",
-                                            err);
+                                   "connect() failed up to the timeout", err);
         }
 
         talk->delay = talk->delay ? talk->delay * 2 : 1;
@@ -194,8 +194,8 @@ failed:
         ngx_destroy_pool(pool);
     }
 
-    return ngx_http_ext_plugin_talk_fail(talk, "a connection could not be set up",
-                                    0);
+    return ngx_http_ext_plugin_talk_fail(talk,
+                                      "a connection could not be set up", 0);
 }
 
 

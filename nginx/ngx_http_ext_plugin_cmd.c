@@ -2,9 +2,10 @@
 /*
  * ext_plugin_cmd: the runner as a child of nginx's first worker.
  *
- * Every cycle of nginx, thus every reload, has a runner of its own, at an address of
- * its own. So a runner needs to know nothing of reloads: the new one comes up beside
- * the old one, which stays as long as a worker of its cycle is alive.
+ * Every cycle of nginx, thus every reload, has a runner of its own, at an
+ * address of its own. So a runner needs to know nothing of reloads: the new
+ * one comes up beside the old one, which stays as long as a worker of its
+ * cycle is alive.
  */
 
 #include "ngx_http_ext_plugin_child.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is held of a response body: as references while the runner decides, or, when
- * it has asked for the body, in memory of our own, so that the content handler gets
- * its buffers back and comes to the end.
+ * What is held of a response body: as references while the runner decides,
+ * or, when it has asked for the body, in memory of our own, so that the
+ * content handler gets its buffers back and comes to the end.
  */
 
 #include "ngx_http_ext_plugin.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Conf tokens. A worker keeps its own; behind that is a table in shared memory, so
- * that one worker's PrepareConf serves all, and only one at a time prepares a conf.
- * A token is good only at the runner that gave it (its identity).
+ * Conf tokens. A worker keeps its own; behind that is a table in shared
+ * memory, so that one worker's PrepareConf serves all, and only one at a time
+ * prepares a conf. A token is good only at the runner that gave it (its
+ * identity).
  */
 
 #include "ngx_http_ext_plugin.h"
@@ -16,8 +17,8 @@ static void ngx_http_ext_plugin_poll_handler(ngx_event_t *ev);
 
 
 /*
- * NGX_OK: got a token. NGX_BUSY: another worker prepares one. NGX_DECLINED: this
- * worker is to prepare one, and must call _conf_unlock() in the end.
+ * NGX_OK: got a token. NGX_BUSY: another worker prepares one. NGX_DECLINED:
+ * this worker is to prepare one, and must call _conf_unlock() in the end.
  */
 
 static ngx_int_t

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The response on its way out. While the runner decides, the header is not sent, and
- * what the content handler produces is held: as references, so that the handler
- * itself stops when its buffers are full. Only when the runner asks for the body is
- * it collected in memory.
+ * The response on its way out. While the runner decides, the header is not
+ * sent, and what the content handler produces is held: as references, so that
+ * the handler itself stops when its buffers are full. Only when the runner
+ * asks for the body is it collected in memory.
  */
 
 #include "ngx_http_ext_plugin.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The request's headers, changed. nginx keeps a list of them and, into the list,
- * a pointer for each that it knows; a changed list is made anew, and the pointers
- * with it.
+ * The request's headers, changed. nginx keeps a list of them and, into the
+ * list, a pointer for each that it knows; a changed list is made anew, and
+ * the pointers with it.
  */
 
 #include "ngx_http_ext_plugin.h"

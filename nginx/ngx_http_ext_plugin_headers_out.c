@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The response's headers: as pairs for the runner, and set from the runner's pairs.
+ * The response's headers: as pairs for the runner, and set from the runner's
+ * pairs.
  */
 
 #include "ngx_http_ext_plugin.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ExtraInfo: what the runner asks in the middle of a call. Bodies are sent from
- * where they are, memory or file, behind the few bytes that announce them.
+ * ExtraInfo: what the runner asks in the middle of a call. Bodies are sent
+ * from where they are, memory or file, behind the few bytes that announce
+ * them.
  */
 
 #include "ngx_http_ext_plugin.h"
@@ -130,7 +131,7 @@ ngx_http_ext_plugin_info_req_body(ngx_http_ext_plugin_call_t *call)
     ctx->resp_info = 0;
 
     if (call->phase == NGX_HTTP_EXT_PLUGIN_POST_RESP) {
-        /* too late to read it: the content handler has, or has thrown it away */
+        /* the content handler has read it by now, or has thrown it away */
         return ngx_http_ext_plugin_answer_body(call);
     }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTPReqCall: the request as the runner sees it. Strings stay where nginx has them;
- * only what must be decoded is copied, to the request's pool.
+ * HTTPReqCall: the request as the runner sees it. Strings stay where nginx
+ * has them; only what must be decoded is copied, to the request's pool.
  */
 
 #include "ngx_http_ext_plugin.h"

@@ -240,8 +240,9 @@ ngx_http_ext_plugin_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
 
 /*
- * The key says where the chain stands and, by a digest, what it says: a reload that
- * changes neither keeps the key, and one that changes anything has a new one.
+ * The key says where the chain stands and, by a digest, what it says: a
+ * reload that changes neither keeps the key, and one that changes anything
+ * has a new one.
  */
 
 static char *

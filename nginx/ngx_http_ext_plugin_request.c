@@ -46,7 +46,7 @@ ngx_http_ext_plugin_post_req_handler(ngx_http_request_t *r)
 
         ctx->content = 1;
 
-        /* the runner may ask for the request's body while it has the response */
+        /* the runner may ask for the request's body in the response phase */
         r->preserve_body = 1;
     }
 
@@ -237,8 +237,8 @@ ngx_http_ext_plugin_req_reply(ngx_http_ext_plugin_call_t *call)
 
 
 /*
- * nginx forgets the modules' contexts on an internal redirect; ours is found again
- * through the pool, as long as the request lives.
+ * nginx forgets the modules' contexts on an internal redirect; ours is found
+ * again through the pool, as long as the request lives.
  */
 
 ngx_http_ext_plugin_ctx_t *
@@ -296,7 +296,7 @@ ngx_http_ext_plugin_create_ctx(ngx_http_request_t *r)
         return NULL;
     }
 
-    /* the pool is destroyed after the connection may be gone: see to it before */
+    /* the pool goes when the connection may be gone: see to it before */
 
     hcln = ngx_http_cleanup_add(r, 0);
     if (hcln == NULL) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTPRespCall: the response as the runner sees it, and what its reply makes of it.
+ * HTTPRespCall: the response as the runner sees it, and what its reply makes
+ * of it.
  */
 
 #include "ngx_http_ext_plugin.h"

@@ -101,8 +101,8 @@ ngx_http_ext_plugin_set_path(ngx_http_request_t *r,
     ngx_str_t  uri;
 
     /*
-     * nginx's handlers rely on a uri that does not leave the root, which nobody
-     * but the parser of the request line sees to
+     * nginx's handlers rely on a uri that does not leave the root, which
+     * nobody but the parser of the request line sees to
      */
 
     p = (u_char *) path.data;
@@ -181,7 +181,7 @@ ngx_http_ext_plugin_set_args(ngx_http_request_t *r, struct wire_vector changes)
                 amp = last;
             }
 
-            /* one arg at a time through the same decoder that the runner's saw */
+            /* one at a time, through the decoder that the runner's went */
 
             r->args.data = p;
             r->args.len = amp - p;
@@ -311,7 +311,7 @@ ngx_http_ext_plugin_read_body(ngx_http_request_t *r,
         return rc;
     }
 
-    /* reading has counted itself; the phase that waits here is counted already */
+    /* reading has counted itself; who waits here is counted already */
 
     r->main->count--;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A talk: frames out and frames in on a connection. What they mean is not known here.
+ * A talk: frames out and frames in on a connection. What they mean is not
+ * known here.
  */
 
 #include "ngx_http_ext_plugin.h"
@@ -88,7 +89,8 @@ ngx_http_ext_plugin_talk_send(ngx_http_ext_plugin_talk_t *talk)
 
         if (n == NGX_ERROR) {
             talk->lost = !talk->answered;
-            return ngx_http_ext_plugin_talk_fail(talk, "closed the connection", 0);
+            return ngx_http_ext_plugin_talk_fail(talk, "closed the connection",
+                                                 0);
         }
 
         if (n == NGX_AGAIN) {
@@ -164,7 +166,8 @@ ngx_http_ext_plugin_send_unsent(ngx_http_ext_plugin_talk_t *talk)
     ngx_add_timer(c->write, talk->runner->read_timeout);
 
     if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
-        return ngx_http_ext_plugin_talk_fail(talk, "could not be waited for", 0);
+        return ngx_http_ext_plugin_talk_fail(talk, "could not be waited for",
+                                             0);
     }
 
     return NGX_AGAIN;
@@ -183,8 +186,8 @@ ngx_http_ext_plugin_talk_write(ngx_event_t *ev)
     talk = peer->talk;
 
     if (ev->timedout) {
-        (void) ngx_http_ext_plugin_talk_fail(talk, "timed out while it was sent to",
-                                        0);
+        (void) ngx_http_ext_plugin_talk_fail(talk,
+                                        "timed out while it was sent to", 0);
         (void) talk->received(talk, NGX_ERROR);
         return;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory that the workers share, also those of the last and the next cycle: the
- * table of tokens, and which workers are alive.
+ * Memory that the workers share, also those of the last and the next cycle:
+ * the table of tokens, and which workers are alive.
  */
 
 #include "ngx_http_ext_plugin.h"
@@ -41,7 +41,7 @@ ngx_http_ext_plugin_zone_add(ngx_conf_t *cf,
     size_t     size;
     ngx_str_t  name = ngx_string("ext_plugin");
 
-    /* one size for all, where it is enough: a zone of another size starts empty */
+    /* one size where it is enough: a zone of another size starts empty */
 
     size = 128 * 1024;
 
