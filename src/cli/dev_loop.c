@@ -144,7 +144,7 @@ static void read_changes(struct loop *loop)
         const char *name = room.bytes + at + sizeof(event);
 
         memcpy(&event, room.bytes + at, sizeof(event));
-        if (event.len > 0 && strncmp(name, loop->file_name, event.len) == 0)
+        if (event.len > 0 && loop->file_name && strncmp(name, loop->file_name, event.len) == 0)
             loop->reload_ms = clock_ms() + SETTLE_MS;
         at += (ssize_t)(sizeof(event) + event.len);
     }

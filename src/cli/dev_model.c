@@ -369,7 +369,7 @@ static int take_places(struct builder *builder)
 
     if (upstreams + services + routes + rules > OBJECTS_MAX)
         return dev_error(reader->error, "more than %d objects", OBJECTS_MAX);
-    builder->upstreams = dev_reader_alloc(reader, upstreams * sizeof(*builder->upstreams));
+    builder->upstreams = dev_reader_alloc(reader, upstreams * sizeof(struct dev_upstream *));
     builder->services = dev_reader_alloc(reader, services * sizeof(*builder->services));
     builder->model->routes = dev_reader_alloc(reader, routes * sizeof(*builder->model->routes));
     builder->model->rules = dev_reader_alloc(reader, rules * sizeof(*builder->model->rules));

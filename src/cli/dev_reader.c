@@ -119,7 +119,7 @@ int dev_reader_id(struct dev_reader *reader, json_t *value, const char **text)
     } else {
         result = dev_reader_text(reader, value, text);
     }
-    if (result < 0)
+    if (result < 0 || !*text)
         return result;
     len = strlen(*text);
     if (len < 1 || len > 64 ||

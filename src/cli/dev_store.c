@@ -99,7 +99,7 @@ static int load_kind(struct dev_store *store, const char *kind, struct dev_error
     folder = result == 0 ? opendir(path) : NULL;
     if (result == 0 && !folder)
         result = dev_error(error, "%s: %s", path, strerror(errno));
-    while (result == 0 && (file = readdir(folder)))
+    while (folder && result == 0 && (file = readdir(folder)))
         result = load_entry(found, path, file->d_name, error);
     if (folder)
         closedir(folder);
