@@ -103,13 +103,14 @@ typedef enum a6_test_result {
     A6_TEST_CHANGED,   /* goes on, changed */
     A6_TEST_ANSWERED,  /* the request was answered: no upstream is asked */
     A6_TEST_FAILED,    /* a filter failed: the gateway gets SERVICE_UNAVAILABLE */
-    A6_TEST_REFUSED,   /* parse_conf refused a conf; the same for the gateway */
+    A6_TEST_REFUSED,   /* parse_conf refused a conf, or had no memory; the same for the gateway */
     A6_TEST_LOST,      /* the gateway vanished before the filter ran: there is no reply */
     A6_TEST_BROKEN,    /* the test itself is wrong */
 } a6_test_result;
 
 /* Runs the plugins. Confs are parsed at the first run and kept until the test is freed,
- * so that a second run is a second call of the same route. Only after it do the
+ * so that a second run is a second call of the same route; after a parse_conf that gave
+ * -ENOMEM the next run parses them again, as the runner does. Only after it do the
  * functions below have something to tell. */
 a6_test_result a6_test_run(a6_test *test);
 

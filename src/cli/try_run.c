@@ -74,13 +74,11 @@ int try_run_parse(struct try_run *run, struct wire_pairs plugins, struct chain *
         confs[i].value = plugins.first[i].value;
     }
     status = chain_parse(&options, 1, key, confs, plugins.count, chain);
-    if (status < 0)
-        return fail(run, status, "out of memory");
-    if ((*chain)->refused) {
+    if (status == 0 && (*chain)->refused) {
         chain_drop(*chain);
-        return fail(run, -EINVAL, "a conf was refused; the line above says why");
+        status = -EINVAL;
     }
-    return 0;
+    return status < 0 ? fail(run, status, "a conf was refused; the line above says why") : 0;
 }
 
 __attribute__((format(printf, 3, 4))) static void

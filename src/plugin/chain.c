@@ -80,6 +80,17 @@ static void complain_rejected(const struct parse *parse, const struct plugin *pl
                                            : "its calls get SERVICE_UNAVAILABLE");
 }
 
+/* What comes of -ENOMEM: it says nothing about the conf, so nothing is left out for it. */
+static const char again[] = "this call gets SERVICE_UNAVAILABLE, the next one parses it again";
+
+static void complain_no_memory(const struct parse *parse, const struct plugin *plugin,
+                               struct env *env)
+{
+    log_error("plugin %s (%s) could not parse conf %s: %s; %s", plugin->about.name,
+              plugin->file ? plugin->file : "linked in", parse->chain->key,
+              env_reason(env, -ENOMEM), again);
+}
+
 static int need_declared(struct chain_step *step)
 {
     const a6_plugin *about = &step->plugin->about;
@@ -131,8 +142,8 @@ static int run_parse_conf(const struct parse *parse, struct chain_step *step, st
     cells_hash(&before, sizeof(before), scope);
     env_init_conf(&env, step->plugin, parse->options->cells, step, chain->key, scope);
     result = step->plugin->about.parse_conf(&env.base, given, &step->conf);
-    if (result == -ENOMEM) /* says nothing about the conf: the next call tries again */
-        log_error("plugin %s had no memory to parse conf %s", step->plugin->about.name, chain->key);
+    if (result == -ENOMEM)
+        complain_no_memory(parse, step->plugin, &env);
     else if (result < 0)
         complain_rejected(parse, step->plugin, &env, result);
     env_free(&env, result < 0);
@@ -156,7 +167,10 @@ static int add_step(struct parse *parse, const struct chain_conf *conf)
         return -EINVAL;
     }
     failed = need_declared(step);
-    if (!failed)
+    if (failed)
+        log_error("conf %s: no memory for what plugin %s needs; %s", chain->key,
+                  step->plugin->about.name, again);
+    else
         failed = run_parse_conf(parse, step, conf->value);
     if (failed) {
         step_free(chain, step);
@@ -191,8 +205,10 @@ int chain_parse(const struct chain_options *options, uint32_t token, struct wire
         count = 0;
     made = calloc(1, sizeof(struct chain) + (size_t)count * sizeof(struct chain_step));
 
-    if (!made)
+    if (!made) {
+        log_error("no memory to parse the conf of token %u; %s", token, again);
         return -ENOMEM;
+    }
     atomic_init(&made->references, 1);
     made->token = token;
     made->cells = options->cells;

@@ -66,7 +66,8 @@ struct chain_options {
 };
 
 /* Never refuses to make a chain but for -ENOMEM: what is wrong with the conf is
- * logged, once, and the chain refuses its calls. */
+ * logged, once, and the chain refuses its calls. -ENOMEM, the host's or a plugin's, is
+ * logged too, with the plugin's reason: it fails one call, and the next parses again. */
 int chain_parse(const struct chain_options *options, uint32_t token, struct wire_str key,
                 const struct chain_conf *confs, uint32_t count, struct chain **chain);
 

@@ -203,21 +203,32 @@ void a6_test_use_plugin(a6_test *test, const a6_plugin *plugin, const char *conf
 
 /* ---- running ---- */
 
-/* Once: the message as the gateway sends it, and the chain of plugins. */
-static void prepare(a6_test *test)
+/* Once: the message as the gateway sends it. */
+static void finish_message(a6_test *test)
 {
-    const struct kit *kit = kit_get();
-    struct wire_str key = {.data = "test#1", .len = 6};
-
     if (test->finished || test->broken)
         return;
     test->finished = true;
     if (http_args_finish(&test->http) < 0)
         broken(test, "the message", test->http.error);
-    else if (!kit ||
-             chain_parse(&(struct chain_options){.registry = &kit->registry, .cells = kit->cells},
-                         1, key, test->confs, test->conf_count, &test->chain) < 0)
-        broken(test, "the confs", "no memory");
+}
+
+/* Makes the chain of plugins, unless an earlier run did. -ENOMEM: it is to be tried
+ * again, as the runner does with the next call. */
+static int make_chain(a6_test *test)
+{
+    static const struct wire_str key = {.data = "test#1", .len = 6};
+    const struct kit *kit = kit_get();
+    struct chain_options options;
+
+    if (test->chain)
+        return 0;
+    if (!kit) {
+        broken(test, "the plugins", "they cannot be started");
+        return 0;
+    }
+    options = (struct chain_options){.registry = &kit->registry, .cells = kit->cells};
+    return chain_parse(&options, 1, key, test->confs, test->conf_count, &test->chain);
 }
 
 static a6_test_result play(a6_test *test)
@@ -253,8 +264,10 @@ a6_test_result a6_test_run(a6_test *test)
     kit_log_clear();
     arena_reset(&test->arena);
     test->outcome = (struct apply_outcome){0};
-    prepare(test);
-    if (!test->broken) {
+    finish_message(test);
+    if (!test->broken && make_chain(test) < 0) {
+        result = A6_TEST_REFUSED;
+    } else if (!test->broken) {
         for (size_t i = 0; i < CHAIN_COMPLAINTS; i++) /* each run tells its complaints anew */
             test->chain->complaints[i] = 0;
         result = play(test);

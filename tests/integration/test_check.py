@@ -134,3 +134,25 @@ def test_wrong_use_is_status_2(args, text):
     done = sdk.run("check", *args)
     assert done.status == 2, done
     assert text in done.err
+
+
+NO_MEMORY = r"""
+#include <a6/plugin.h>
+static int parse(a6_env *env, a6_str text, void **conf)
+{
+    (void)conf;
+    (void)a6_env_error(env, "a table for %zu bytes does not fit", text.len);
+    return -ENOMEM;
+}
+static const a6_plugin hungry = {A6_PLUGIN_HEADER, .name = "hungry", .parse_conf = parse};
+A6_REGISTER(hungry)
+"""
+
+
+def test_tells_what_a_conf_has_no_memory_for(tmp_path):
+    built = sdk.compile_plugin(tmp_path, "hungry", NO_MEMORY)
+    for line in (["check", built, "--conf", "hungry={}"], ["try", built]):
+        done = sdk.run(*line)
+        assert done.status == 1, done
+        assert "plugin hungry (%s) could not parse conf command-line: " \
+               "a table for 2 bytes does not fit; " % built in done.err

@@ -24,13 +24,18 @@ static int teardown(void **state)
     return 0;
 }
 
-/* "bad" is rejected with a reason, "mute" without; "vars" needs some, "cell" has one. */
+/* "bad" is rejected with a reason, "mute" without; for "large" there is no memory; "vars"
+ * needs some, "cell" has one. */
 static int parse(a6_env *env, a6_str text, void **conf)
 {
     if (a6_str_equal(text, A6_STR("bad")))
         return a6_env_error(env, "\"bad\" is bad, write \"good\"");
     if (a6_str_equal(text, A6_STR("mute")))
         return -ENOENT;
+    if (a6_str_equal(text, A6_STR("large"))) {
+        a6_env_error(env, "it takes too much");
+        return -ENOMEM;
+    }
     if (a6_str_equal(text, A6_STR("vars"))) {
         if (a6_env_need_var(env, A6_STR("uri")) || a6_env_need_var(env, A6_STR("uri")) ||
             a6_env_need_var(env, A6_STR("host")) || a6_env_need(env, A6_NEED_RESPONSE_BODY))
@@ -153,6 +158,24 @@ static void skips_when_it_is_told_to(void **state)
     assert_string_equal(rig.chain->steps[0].conf, "fine");
     assert_int_equal(rig_logged(&rig, "WARN"), 2);
     assert_int_equal(rig_logged(&rig, "go on without it"), 2);
+}
+
+static void leaves_nothing_out_for_want_of_memory(void **state)
+{
+    struct chain_options options = {&rig.registry, rig.cells, true};
+    struct chain_conf confs[] = {{{"a", 1}, {"fine", 4}}, {{"a", 1}, {"large", 5}}};
+    struct chain *chain = NULL;
+    (void)state;
+
+    add_plugin("a");
+    rig_chain(&rig, NULL);
+    assert_int_equal(chain_parse(&options, 1, (struct wire_str){"k", 1}, confs, 2, &chain),
+                     -ENOMEM);
+    assert_null(chain);
+    assert_int_equal(rig_logged(&rig, "ERROR"), 1);
+    assert_int_equal(rig_logged(&rig, "plugin a (linked in) could not parse conf k: it takes too "
+                                      "much; this call gets SERVICE_UNAVAILABLE"),
+                     1);
 }
 
 static void parse_key(const char *key, uint32_t len, const char *text, const char *name)
@@ -282,11 +305,13 @@ static void gives_everything_back_without_memory(void **state)
         struct chain *chain = NULL;
         int failed;
 
+        rig.log_len = 0;
         fail_alloc_after(n);
         failed = chain_parse(&options, 1, (struct wire_str){"k", 1}, confs, 3, &chain);
         fail_alloc_off();
         /* Within the plugin's own parse_conf, it is its own matter. */
         assert_true(failed == -ENOMEM || (failed == 0 && chain));
+        assert_int_equal(rig_logged(&rig, "this call gets SERVICE_UNAVAILABLE"), failed ? 1 : 0);
         if (!failed) {
             assert_int_equal(chain->refused, fail_alloc_hit());
             chain_drop(chain);
@@ -306,6 +331,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refuses_an_unknown_plugin, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_a_rejected_conf, setup, teardown),
         cmocka_unit_test_setup_teardown(skips_when_it_is_told_to, setup, teardown),
+        cmocka_unit_test_setup_teardown(leaves_nothing_out_for_want_of_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(gives_each_conf_its_cells, setup, teardown),
         cmocka_unit_test_setup_teardown(gives_cells_back, setup, teardown),
         cmocka_unit_test_setup_teardown(makes_a_key_safe_for_the_log, setup, teardown),

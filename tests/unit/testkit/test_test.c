@@ -120,6 +120,27 @@ static a6_result complain(a6_request *req, void *conf)
 static const a6_plugin complainer = {A6_PLUGIN_HEADER, .name = "complainer",
                                      .request_filter = complain};
 
+/* Has memory for a conf only when there is some left. */
+static int confs_left;
+static int confs_parsed;
+
+static int parse_scarcely(a6_env *env, a6_str text, void **conf)
+{
+    (void)conf;
+    if (confs_left == 0) {
+        if (a6_str_equal(text, A6_STR("mute")))
+            return -ENOMEM;
+        a6_env_error(env, "no room for %zu bytes", text.len);
+        return -ENOMEM;
+    }
+    confs_left--;
+    confs_parsed++;
+    return 0;
+}
+
+static const a6_plugin scarce = {A6_PLUGIN_HEADER, .name = "scarce", .parse_conf = parse_scarcely,
+                                 .request_filter = nap};
+
 /* ---- tests ---- */
 
 static void shows_what_was_given(void **state)
@@ -248,6 +269,29 @@ static void tells_complaints_in_every_run(void **state)
     a6_test_free(test);
 }
 
+static void a_conf_without_memory_is_parsed_again(void **state)
+{
+    a6_test *test = a6_test_request("GET /");
+
+    (void)state;
+    confs_left = confs_parsed = 0;
+    a6_test_use_plugin(test, &scarce, "text");
+    a6_test_use(test, "scarce", "mute");
+    assert_int_equal(a6_test_run(test), A6_TEST_REFUSED);
+    assert_true(a6_test_logged(test, "plugin scarce (linked in) could not parse conf test#1: "
+                                     "no room for 4 bytes;"));
+    confs_left = 1; /* the second one still gets none, and the first is not kept */
+    assert_int_equal(a6_test_run(test), A6_TEST_REFUSED);
+    assert_true(a6_test_logged(test, "Cannot allocate memory"));
+    assert_int_equal(confs_parsed, 1);
+    confs_left = 2;
+    assert_int_equal(a6_test_run(test), A6_TEST_UNCHANGED);
+    assert_string_equal(a6_test_log(test), "");
+    assert_int_equal(a6_test_run(test), A6_TEST_UNCHANGED); /* a second call of the route */
+    assert_int_equal(confs_parsed, 3);
+    a6_test_free(test);
+}
+
 static void a_wrong_test_is_broken(void **state)
 {
     static const char *const lines[] = {"get /", "GET path", ""};
@@ -311,11 +355,17 @@ static void a_restart_ends_plugins(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shows_what_was_given),   cmocka_unit_test(an_unknown_variable_is_absent),
-        cmocka_unit_test(the_gateway_vanishes),   cmocka_unit_test(refuses_too_large_a_body),
-        cmocka_unit_test(adds_delays_up),         cmocka_unit_test(waits_for_other_threads),
-        cmocka_unit_test(runs_responses),         cmocka_unit_test(tells_complaints_in_every_run),
-        cmocka_unit_test(a_wrong_test_is_broken), cmocka_unit_test(compares),
+        cmocka_unit_test(shows_what_was_given),
+        cmocka_unit_test(an_unknown_variable_is_absent),
+        cmocka_unit_test(the_gateway_vanishes),
+        cmocka_unit_test(refuses_too_large_a_body),
+        cmocka_unit_test(adds_delays_up),
+        cmocka_unit_test(waits_for_other_threads),
+        cmocka_unit_test(runs_responses),
+        cmocka_unit_test(tells_complaints_in_every_run),
+        cmocka_unit_test(a_wrong_test_is_broken),
+        cmocka_unit_test(compares),
+        cmocka_unit_test(a_conf_without_memory_is_parsed_again),
         cmocka_unit_test(a_restart_ends_plugins),
     };
 
