@@ -31,6 +31,14 @@ target_link_libraries(a6_test_support PRIVATE a6_host_flags)
 target_compile_definitions(a6_test_support PRIVATE ${a6_test_definitions})
 target_include_directories(a6_test_support PUBLIC ${CMAKE_SOURCE_DIR}/tests)
 
+# A room with all that it needs, and the helpers of tests/support, which call rooms too.
+function(a6_link_room name room)
+    a6_room_archives(${room} archives)
+    list(JOIN archives "," archives)
+    target_link_libraries(${name} PRIVATE a6_host_flags
+        "$<LINK_GROUP:RESCAN,a6_test_support,${archives}>" ${a6_room_libraries})
+endfunction()
+
 function(a6_add_test name)
     add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(${name} PROPERTIES TIMEOUT 120 ENVIRONMENT
@@ -41,7 +49,6 @@ endfunction()
 
 foreach(room base wire conf client plugin server testkit cli)
     file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/${room}/test_*.c)
-    a6_room_archives(${room} archives)
     foreach(source ${tests})
         get_filename_component(name ${source} NAME_WE)
         string(REGEX REPLACE "^test_" "unit_${room}_" name ${name})
@@ -51,9 +58,8 @@ foreach(room base wire conf client plugin server testkit cli)
         target_compile_definitions(${name} PRIVATE ${a6_test_definitions})
         target_compile_options(${name} PRIVATE ${a6_test_options})
         target_link_options(${name} PRIVATE ${a6_wrap_options})
-        # Twice around, because the helpers of tests/support may use a room too.
-        target_link_libraries(${name} PRIVATE a6_host_flags a6_test_support ${archives}
-            a6_test_support PkgConfig::CMOCKA ${a6_room_libraries})
+        a6_link_room(${name} ${room})
+        target_link_libraries(${name} PRIVATE PkgConfig::CMOCKA)
         if(room STREQUAL "server")
             target_link_options(${name} PRIVATE ${a6_wrap_server_options})
         elseif(room STREQUAL "cli")
@@ -120,7 +126,6 @@ if(EXISTS ${schema})
     target_include_directories(a6_google SYSTEM INTERFACE ${generated})
     add_dependencies(a6_google a6_google_header)
 
-    a6_room_archives(client archives)
     file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/wire_google/*.cc
          ${CMAKE_SOURCE_DIR}/tests/wire_google/*.c)
     # One thread, and slow to compile: not for ThreadSanitizer.
@@ -130,8 +135,8 @@ if(EXISTS ${schema})
             ${CMAKE_BINARY_DIR}/tests/unit)
         target_compile_definitions(wire_google PRIVATE ${a6_test_definitions})
         target_link_options(wire_google PRIVATE ${a6_wrap_options})
-        target_link_libraries(wire_google PRIVATE a6_host_flags a6_google a6_test_support
-            ${archives} a6_test_support PkgConfig::CMOCKA ${a6_room_libraries})
+        a6_link_room(wire_google client)
+        target_link_libraries(wire_google PRIVATE a6_google PkgConfig::CMOCKA)
         a6_add_test(wire_google wire_google)
     endif()
 endif()
@@ -140,7 +145,6 @@ endif()
 
 file(GLOB fuzz_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_*.c
      ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_*.cc)
-a6_room_archives(cli archives)
 add_custom_target(fuzzers)
 foreach(source ${fuzz_sources})
     get_filename_component(name ${source} NAME_WE)
@@ -149,11 +153,10 @@ foreach(source ${fuzz_sources})
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY
         ${CMAKE_BINARY_DIR}/tests/fuzz)
     target_compile_definitions(${name} PRIVATE ${a6_test_definitions})
-    target_link_libraries(${name} PRIVATE a6_host_flags a6_test_support ${archives}
-        ${a6_room_libraries} ${cli_libraries})
+    a6_link_room(${name} cli)
+    target_link_libraries(${name} PRIVATE ${cli_libraries})
     if(target STREQUAL "server_connection")
         target_link_options(${name} PRIVATE ${a6_wrap_server_options})
-        target_link_libraries(${name} PRIVATE a6_test_support)
     endif()
     if(TARGET a6_google)
         target_link_libraries(${name} PRIVATE a6_google)

@@ -88,29 +88,32 @@ int privileges_drop(const a6_runner_config *config, char *error, size_t size)
     return 0;
 }
 
-/* The next number of the list; -1: the end; -2: not a number. */
+enum { UID_END = -1, UID_WRONG = -2 };
+
+/* The next number of the list. */
 static long next_uid(const char **list)
 {
     char *end;
 
     if (!**list)
-        return -1;
+        return UID_END;
     errno = 0;
     long uid = strtol(*list, &end, 10);
     if (end == *list || errno || uid < 0 || uid > UINT32_MAX || (*end && *end != ','))
-        return -2;
+        return UID_WRONG;
     *list = *end ? end + 1 : end;
     return uid;
 }
 
 int privileges_check(const a6_runner_config *config, char *error, size_t size)
 {
-    const char *list = config->allow_uids;
-    long uid = 0;
+    const char *list = config->allow_uids ? config->allow_uids : "";
+    long uid;
 
-    while (list && uid >= 0)
-        uid = next_uid(&list), list = uid == -1 ? NULL : list;
-    if (uid != -2)
+    do
+        uid = next_uid(&list);
+    while (uid >= 0);
+    if (uid == UID_END)
         return 0;
     snprintf(error, size,
              "allow-uid is \"%.100s\"; it must be numeric user ids with commas between, as in "
