@@ -48,7 +48,8 @@ static struct sockaddr_un address_of(const char *path)
     return address;
 }
 
-/* Who answers at the path: its process, 0 when nobody does. */
+/* Who listens at the path: its process, 0 when nobody does, -1 when somebody does whom the
+ * kernel does not name, as it does not while their backlog is full. */
 static pid_t living_owner(const char *path)
 {
     struct sockaddr_un address = address_of(path);
@@ -68,18 +69,21 @@ static pid_t living_owner(const char *path)
     return owner;
 }
 
-static void process_name(pid_t pid, char *name, size_t size)
+static void describe_process(pid_t pid, char *text, size_t size)
 {
     char path[64];
+    char name[32] = "unknown";
 
-    snprintf(name, size, "unknown");
     snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return;
-    if (fgets(name, (int)size, file))
+    FILE *file = pid > 0 ? fopen(path, "re") : NULL;
+    if (file && fgets(name, sizeof(name), file))
         name[strcspn(name, "\n")] = 0;
-    fclose(file);
+    if (file)
+        fclose(file);
+    if (pid > 0)
+        snprintf(text, size, "process %d (%s)", (int)pid, name);
+    else
+        snprintf(text, size, "another process, whose number is not known");
 }
 
 static int look_who_is_there(const struct listener *listener, int takeover, char *error,
@@ -99,12 +103,12 @@ static int look_who_is_there(const struct listener *listener, int takeover, char
     pid_t owner = takeover ? 0 : living_owner(listener->path);
     if (!owner)
         return 0; /* stale, or to be taken over: the rename replaces it */
-    char name[64];
-    process_name(owner, name, sizeof(name));
+    char process[80];
+    describe_process(owner, process, sizeof(process));
     snprintf(error, size,
-             "%s is served by process %d (%s); stop it, choose another path, or take the path "
-             "over with --takeover",
-             listener->path, (int)owner, name);
+             "%s is served by %s; stop it, choose another path, or take the path over with "
+             "--takeover",
+             listener->path, process);
     return -EADDRINUSE;
 }
 
