@@ -81,15 +81,16 @@ static enum conn_outcome gone(struct conn *conn)
     return CONN_GONE;
 }
 
-static void watch_write(struct conn *conn, bool want)
+/* -errno: what is left would never be sent. */
+static int watch_write(struct conn *conn, bool want)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET | (want ? EPOLLOUT : 0u),
                                 .data.ptr = conn};
 
     if (conn->want_write == want)
-        return;
+        return 0;
     conn->want_write = want;
-    (void)epoll_ctl(conn->loop->epoll_fd, EPOLL_CTL_MOD, conn->fd, &event);
+    return epoll_ctl(conn->loop->epoll_fd, EPOLL_CTL_MOD, conn->fd, &event) < 0 ? -errno : 0;
 }
 
 static bool is_busy(const struct exchange *exchange)
@@ -253,11 +254,10 @@ int conn_flush(struct conn *conn)
     if (!exchange->out.len)
         return 0;
     int error = exchange_send(exchange, conn->fd);
-    if (error == -EAGAIN)
-        watch_write(conn, true);
-    else if (!error && conn->want_write)
-        watch_write(conn, false);
-    return error;
+    if (error != -EAGAIN && (error || !conn->want_write))
+        return error;
+    int failed = watch_write(conn, error == -EAGAIN);
+    return failed ? failed : error;
 }
 
 enum conn_outcome conn_go_on(struct conn *conn)

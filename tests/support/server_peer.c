@@ -19,9 +19,14 @@
 
 int __real_poll(struct pollfd *fds, nfds_t count, int timeout);
 
+static void *spare_buffers[2 * SERVER_RIG_PEERS];
+static unsigned spare_count;
+
 /* Not counted as an allocation, and touched only where it is used. */
-static void *map_buffer(void)
+static void *take_buffer(void)
 {
+    if (spare_count)
+        return spare_buffers[--spare_count];
     void *memory = mmap(NULL, BUFFER, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
@@ -39,8 +44,8 @@ void server_peer_open(struct server_rig *rig, struct server_peer *peer)
     server_rig_require(
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0, "no socket");
     peer->fd = pair[0];
-    peer->data = map_buffer();
-    peer->out = (struct wire_out){.data = map_buffer(), .capacity = BUFFER, .tail_from = SIZE_MAX};
+    peer->data = take_buffer();
+    peer->out = (struct wire_out){.data = take_buffer(), .capacity = BUFFER, .tail_from = SIZE_MAX};
     while (place < SERVER_RIG_PEERS && rig->peers[place])
         place++;
     server_rig_require(place < SERVER_RIG_PEERS, "too many peers");
@@ -62,8 +67,8 @@ void server_peer_close(struct server_peer *peer)
         return;
     close(peer->fd);
     peer->fd = -1;
-    munmap(peer->data, BUFFER);
-    munmap(peer->out.data, BUFFER);
+    spare_buffers[spare_count++] = peer->data;
+    spare_buffers[spare_count++] = peer->out.data;
     for (unsigned i = 0; i < SERVER_RIG_PEERS; i++) {
         if (peer->rig->peers[i] == peer)
             peer->rig->peers[i] = NULL;

@@ -4,6 +4,7 @@
  * happens, the peer gets a valid reply, a valid Error frame or a closed connection, and
  * the worker serves on: the token still means what it meant.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -254,6 +255,28 @@ static void polling_fails(void **state)
     calls_fail(FAIL_POLL, ENOMEM);
 }
 
+/* What is left of the answer would never be sent: the connection does not stay until its
+ * time is over. */
+static void closes_what_it_cannot_watch(void **state)
+{
+    struct server_rig rig;
+    struct server_peer peer;
+
+    (void)state;
+    server_rig_open(&rig);
+    uint32_t token = server_rig_prepare(&rig, "test", "S");
+    server_peer_open(&rig, &peer);
+    peer.deaf = true;
+    server_write_request(&peer, token, "/path");
+    fail_call_from(FAIL_EPOLL_CHANGE, 0, ENOMEM);
+    assert_int_equal(server_peer_talk(&peer), SERVER_SILENT);
+    fail_call_off();
+    assert_int_equal(fail_call_count(), 1);
+    assert_int_equal(atomic_load(&rig.worker.connections), 0);
+    server_peer_close(&peer);
+    server_rig_close(&rig);
+}
+
 /* A test that has failed must not take the next one with it. */
 static int stop_failing(void **state)
 {
@@ -268,10 +291,15 @@ static int stop_failing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(allocations_fail),     TEST(allocations_fail_when_warm),
-        TEST(memory_runs_out),      TEST(sending_fails),
-        TEST(sending_is_piecemeal), TEST(receiving_fails),
-        TEST(epoll_fails),          TEST(polling_fails),
+        TEST(allocations_fail),
+        TEST(allocations_fail_when_warm),
+        TEST(memory_runs_out),
+        TEST(sending_fails),
+        TEST(sending_is_piecemeal),
+        TEST(receiving_fails),
+        TEST(epoll_fails),
+        TEST(polling_fails),
+        TEST(closes_what_it_cannot_watch),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
