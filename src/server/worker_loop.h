@@ -59,9 +59,10 @@ struct loop {
     bool stirred;       /* something came on a connection since the last look */
     uint32_t uncounted; /* calls since the worker's count was brought up to date */
     _Atomic bool stop;
-    /* kept while the worker is draining */ _Atomic uint64_t
-        active_ms;         /* when something came on a connection */
-    _Atomic uint32_t busy; /* connections with something under way */
+
+    /* For the worker's main thread, while the worker drains. */
+    _Atomic uint64_t active_ms; /* when something last came on a connection */
+    _Atomic uint32_t busy;      /* connections with something under way */
 
     uint32_t remembered_generation;
     struct chain *remembered[LOOP_REMEMBERED]; /* by token; each holds a reference */
