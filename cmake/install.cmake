@@ -6,6 +6,11 @@ set(A6_INSTALL_PLUGINDIR ${CMAKE_INSTALL_LIBDIR}/apisix-c-plugin-runner/plugins)
 if(TARGET c-runner)
     install(TARGETS c-runner RUNTIME)
 endif()
+# Nobody calls it by its name: c-runner finds it there.
+if(TARGET c-runner-dev)
+    install(TARGETS c-runner-dev RUNTIME
+            DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/apisix-c-plugin-runner)
+endif()
 if(TARGET a6runner)
     install(TARGETS a6runner a6runner_shared LIBRARY ARCHIVE)
 endif()

@@ -10,9 +10,9 @@
 
 #include <a6/runner.h>
 
+#include "base/places.h"
 #include "cli/commands.h"
 #include "cli/options_text.h"
-#include "cli/places.h"
 #include "cli/run_options.h"
 #include "server/config.h"
 

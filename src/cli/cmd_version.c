@@ -9,8 +9,8 @@
 
 #include <a6/version.h>
 
+#include "base/places.h"
 #include "cli/commands.h"
-#include "cli/places.h"
 
 static const char usage[] = "usage: c-runner version [--long]\n\n"
                             "  --long   also: plugin ABI, compiler, libraries, system, folders\n";

@@ -82,7 +82,8 @@ static void an_unknown_command_has_a_nearest_one(void **state)
     assert_says("did you mean 'version'?");
 }
 
-/* Each answers --help with its usage and nothing else, and `help NAME` is the same. */
+/* Each answers --help with its usage and nothing else, and `help NAME` is the same. `dev`
+ * would put another program in place of this one: the completions' test asks that. */
 static void every_command_says_how_it_is_used(void **state)
 {
     char first[sizeof(output)];
@@ -92,6 +93,8 @@ static void every_command_says_how_it_is_used(void **state)
     for (size_t i = 0; commands_at(i); i++) {
         const char *name = commands_at(i)->name;
 
+        if (strcmp(name, "dev") == 0)
+            continue;
         snprintf(usage, sizeof(usage), "usage: c-runner %s", name);
         assert_int_equal(run(name, "--help", NULL), 0);
         assert_int_equal(strncmp(output, usage, strlen(usage)), 0);

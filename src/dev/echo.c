@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dev/echo.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+
+#define BODY_MAX ((size_t)20 << 20)
+
+struct echo {
+    struct MHD_Daemon *daemon;
+};
+
+struct exchange {
+    struct buffer text; /* the target; then the request line, headers and body */
+    bool begun;
+};
+
+static enum MHD_Result add_header(void *user, enum MHD_ValueKind kind, const char *name,
+                                  const char *value)
+{
+    struct exchange *exchange = user;
+
+    (void)kind;
+    (void)buffer_printf(&exchange->text, "%s: %s\n", name, value ? value : "");
+    return MHD_YES;
+}
+
+/* The target as it came: MHD gives the handler a decoded one without arguments. */
+static void *keep_target(void *user, const char *target, struct MHD_Connection *connection)
+{
+    struct exchange *exchange = calloc(1, sizeof(*exchange));
+
+    (void)user;
+    (void)connection;
+    if (exchange) {
+        buffer_init(&exchange->text, BODY_MAX);
+        (void)buffer_printf(&exchange->text, "%s", target);
+    }
+    return exchange;
+}
+
+static void write_head(struct exchange *exchange, struct MHD_Connection *connection,
+                       const char *method, const char *version)
+{
+    struct buffer target = exchange->text;
+
+    buffer_init(&exchange->text, BODY_MAX);
+    (void)buffer_printf(&exchange->text, "%s %.*s %s\n", method, (int)target.len,
+                        target.data ? (const char *)target.data : "", version);
+    (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, add_header, exchange);
+    (void)buffer_printf(&exchange->text, "\n");
+    buffer_free(&target);
+}
+
+static enum MHD_Result handle(void *user, struct MHD_Connection *connection, const char *url,
+                              const char *method, const char *version, const char *data,
+                              size_t *len, void **context)
+{
+    struct exchange *exchange = *context;
+    struct MHD_Response *response;
+    enum MHD_Result result;
+
+    (void)user;
+    (void)url;
+    if (!exchange)
+        return MHD_NO;
+    /* The first call of a request comes before its body. */
+    if (!exchange->begun) {
+        exchange->begun = true;
+        write_head(exchange, connection, method, version);
+        return MHD_YES;
+    }
+    if (*len > 0) {
+        (void)buffer_append(&exchange->text, data, *len);
+        *len = 0;
+        return MHD_YES;
+    }
+    response = MHD_create_response_from_buffer(exchange->text.len, exchange->text.data,
+                                               MHD_RESPMEM_MUST_COPY);
+    if (!response)
+        return MHD_NO;
+    (void)MHD_add_response_header(response, "Content-Type", "text/plain; charset=utf-8");
+    (void)MHD_add_response_header(response, "X-Upstream", "echo");
+    result = MHD_queue_response(connection, MHD_HTTP_OK, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static void completed(void *user, struct MHD_Connection *connection, void **context,
+                      enum MHD_RequestTerminationCode code)
+{
+    struct exchange *exchange = *context;
+
+    (void)user;
+    (void)connection;
+    (void)code;
+    if (exchange)
+        buffer_free(&exchange->text);
+    free(exchange);
+    *context = NULL;
+}
+
+struct echo *echo_start(long port, struct error *error)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct echo *echo = calloc(1, sizeof(*echo));
+
+    if (!echo) {
+        (void)error_memory(error);
+        return NULL;
+    }
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    echo->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_INTERNAL_POLLING_THREAD, (uint16_t)port,
+                                    NULL, NULL, handle, echo, MHD_OPTION_SOCK_ADDR,
+                                    (struct sockaddr *)&address, MHD_OPTION_URI_LOG_CALLBACK,
+                                    keep_target, NULL, MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
+                                    MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+    if (!echo->daemon) {
+        (void)error_set(error,
+                        "port %ld, for the upstream that echoes, cannot be listened on: %s; take "
+                        "another one with --echo=PORT",
+                        port, strerror(errno));
+        free(echo);
+        return NULL;
+    }
+    return echo;
+}
+
+void echo_stop(struct echo *echo)
+{
+    if (!echo)
+        return;
+    MHD_stop_daemon(echo->daemon);
+    free(echo);
+}
