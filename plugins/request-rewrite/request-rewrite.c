@@ -13,6 +13,8 @@
 #include <a6/json.h>
 #include <a6/plugin.h>
 
+typedef int read_function(a6_env *env, json_t *object, const char *place, const char *key,
+                          json_t **pairs);
 typedef int change_function(a6_request *req, a6_str name, a6_str value);
 typedef int delete_function(a6_request *req, a6_str name);
 
@@ -33,61 +35,57 @@ struct conf {
 
 /* ---- the conf ---- */
 
-/* {"name": "value"} */
-static int check_pairs(a6_env *env, json_t *pairs, const char *where)
+/* {"name": "value"}; the counterpart for headers is a6_json_headers. */
+static int read_args(a6_env *env, json_t *object, const char *place, const char *key,
+                     json_t **pairs)
 {
     const char *name;
     json_t *value;
 
-    if (pairs && !json_is_object(pairs))
-        return a6_env_error(env, "\"%s\" must be an object of names and values", where);
-    json_object_foreach(pairs, name, value)
+    *pairs = json_object_get(object, key);
+    if (*pairs && !json_is_object(*pairs))
+        return a6_env_error(env, "\"%s.%s\" must be an object of names and values", place, key);
+    json_object_foreach(*pairs, name, value)
     {
         if (*name == '\0')
-            return a6_env_error(env, "\"%s\" has an empty name", where);
+            return a6_env_error(env, "\"%s.%s\" has an empty name", place, key);
         if (!json_is_string(value))
-            return a6_env_error(env, "\"%s\": the value of \"%s\" must be a string", where, name);
+            return a6_env_error(env, "\"%s.%s.%s\" must be a string", place, key, name);
     }
     return 0;
 }
 
-static int check_names(a6_env *env, json_t *names, const char *where)
+static int check_names(a6_env *env, json_t *names, const char *place)
 {
     json_t *name;
     size_t i;
 
     if (names && !json_is_array(names))
-        return a6_env_error(env, "\"%s\" must be a list of names", where);
+        return a6_env_error(env, "\"%s.delete\" must be a list of names", place);
     json_array_foreach(names, i, name)
     {
         if (!json_is_string(name) || json_string_length(name) == 0)
-            return a6_env_error(env, "\"%s\": item %zu must be a name", where, i);
+            return a6_env_error(env, "\"%s.delete[%zu]\" must be a name", place, i);
     }
     return 0;
 }
 
-static int read_changes(a6_env *env, json_t *root, const char *key, struct changes *changes)
+static int read_changes(a6_env *env, json_t *root, const char *key, read_function *read_pairs,
+                        struct changes *changes)
 {
     json_t *from = json_object_get(root, key);
-    char where[64];
 
     if (!from)
         return 0;
     if (!json_is_object(from))
         return a6_env_error(env, "\"%s\" must be an object with delete, set and add", key);
-    if (a6_json_only(env, from, "delete", "set", "add", NULL) < 0)
-        return -EINVAL;
     changes->drop = json_object_get(from, "delete");
-    changes->set = json_object_get(from, "set");
-    changes->add = json_object_get(from, "add");
-    (void)snprintf(where, sizeof(where), "%s.delete", key);
-    if (check_names(env, changes->drop, where) < 0)
+    if (a6_json_only_in(env, from, key, "delete", "set", "add", NULL) < 0 ||
+        check_names(env, changes->drop, key) < 0 ||
+        read_pairs(env, from, key, "set", &changes->set) < 0 ||
+        read_pairs(env, from, key, "add", &changes->add) < 0)
         return -EINVAL;
-    (void)snprintf(where, sizeof(where), "%s.set", key);
-    if (check_pairs(env, changes->set, where) < 0)
-        return -EINVAL;
-    (void)snprintf(where, sizeof(where), "%s.add", key);
-    return check_pairs(env, changes->add, where);
+    return 0;
 }
 
 static int read_conf(a6_env *env, a6_str text, struct conf *conf)
@@ -98,13 +96,13 @@ static int read_conf(a6_env *env, a6_str text, struct conf *conf)
         a6_json_only(env, root, "path", "args", "headers", "response_headers", "body", NULL) < 0 ||
         a6_json_get(env, root, "path", "s%", &conf->path.data, &conf->path.len) < 0 ||
         a6_json_get(env, root, "body", "s%", &conf->body.data, &conf->body.len) < 0 ||
-        read_changes(env, root, "args", &conf->args) < 0 ||
-        read_changes(env, root, "headers", &conf->headers) < 0)
+        read_changes(env, root, "args", read_args, &conf->args) < 0 ||
+        read_changes(env, root, "headers", a6_json_headers, &conf->headers) < 0 ||
+        a6_json_headers(env, root, NULL, "response_headers", &conf->response_headers) < 0)
         return -EINVAL;
-    if (conf->path.data && (conf->path.len == 0 || conf->path.data[0] != '/'))
-        return a6_env_error(env, "\"path\" must begin with \"/\"");
-    conf->response_headers = json_object_get(root, "response_headers");
-    return check_pairs(env, conf->response_headers, "response_headers");
+    if (conf->path.data && conf->path.data[0] != '/')
+        return a6_env_error(env, "\"path\" is \"%s\"; it must begin with /", conf->path.data);
+    return 0;
 }
 
 static void free_conf(void *data)
@@ -136,21 +134,27 @@ static a6_str str_of(const json_t *string)
     return a6_str_make(json_string_value(string), json_string_length(string));
 }
 
+/* Gives the error back, after a6_error. */
+static int told(a6_request *req, const char *name, int error)
+{
+    if (error)
+        (void)a6_error(&req->call, "\"%s\" cannot be changed: %s", name, strerror(-error));
+    return error;
+}
+
 static int change_pairs(a6_request *req, json_t *pairs, change_function *change)
 {
     const char *name;
     json_t *value;
+    int error = 0;
 
     json_object_foreach(pairs, name, value)
     {
-        int error = change(req, a6_str_from(name), str_of(value));
-
-        if (error) {
-            (void)a6_error(&req->call, "\"%s\" cannot be changed: %s", name, strerror(-error));
-            return error;
-        }
+        error = told(req, name, change(req, a6_str_from(name), str_of(value)));
+        if (error)
+            break;
     }
-    return 0;
+    return error;
 }
 
 static int change_all(a6_request *req, const struct changes *changes, delete_function *drop,
@@ -158,33 +162,32 @@ static int change_all(a6_request *req, const struct changes *changes, delete_fun
 {
     json_t *name;
     size_t i;
+    int error = 0;
 
     json_array_foreach(changes->drop, i, name)
     {
-        int error = drop(req, str_of(name));
-
+        error = told(req, json_string_value(name), drop(req, str_of(name)));
         if (error)
             return error;
     }
-    if (change_pairs(req, changes->set, set) < 0)
-        return -EINVAL;
-    return change_pairs(req, changes->add, add);
+    error = change_pairs(req, changes->set, set);
+    return error ? error : change_pairs(req, changes->add, add);
 }
 
 static a6_result request_filter(a6_request *req, void *data)
 {
     struct conf *conf = data;
 
-    if (conf->path.data && a6_request_set_path(req, conf->path) < 0)
-        return a6_error(&req->call, "the path cannot be set");
+    if (conf->path.data && told(req, "path", a6_request_set_path(req, conf->path)) < 0)
+        return A6_ERROR; /* here and below: the reason has been told */
     if (change_all(req, &conf->args, a6_request_delete_arg, a6_request_set_arg,
                    a6_request_add_arg) < 0 ||
         change_all(req, &conf->headers, a6_request_delete_header, a6_request_set_header,
                    a6_request_add_header) < 0 ||
         change_pairs(req, conf->response_headers, a6_request_add_response_header) < 0)
-        return A6_ERROR; /* the reason has been told */
-    if (conf->body.len > 0 && a6_request_set_body(req, conf->body) < 0)
-        return a6_error(&req->call, "the body cannot be set");
+        return A6_ERROR;
+    if (conf->body.len > 0 && told(req, "body", a6_request_set_body(req, conf->body)) < 0)
+        return A6_ERROR;
     return A6_OK;
 }
 

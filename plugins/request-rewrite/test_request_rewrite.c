@@ -94,22 +94,66 @@ static void says_what_cannot_be_done(void **state)
     (void)state;
     assert_true(a6_test_logged(test, "\"Location\" cannot be changed: Operation not supported"));
     a6_test_free(test);
-    test = run("GET /", "{\"headers\": {\"set\": {\"X\": \"a\\r\\nb\"}}}", A6_TEST_FAILED);
-    assert_true(a6_test_logged(test, "\"X\" cannot be changed: Invalid argument"));
+    test = run("GET /", "{\"path\": \"/a\\nb\"}", A6_TEST_FAILED);
+    assert_true(a6_test_logged(test, "\"path\" cannot be changed: Invalid argument"));
     a6_test_free(test);
+}
+
+/* With a byte more each time, until the change succeeds: most of them fail before, and
+ * none of them unseen. */
+static void fails_without_memory(void **state)
+{
+    static const char *const confs[] = {
+        "{\"path\": \"/b\"}",
+        "{\"args\": {\"delete\": [\"a\"]}}",
+        "{\"args\": {\"set\": {\"a\": \"2\"}}}",
+        "{\"args\": {\"add\": {\"b\": \"2\"}}}",
+        "{\"headers\": {\"delete\": [\"X-Old\"]}}",
+        "{\"headers\": {\"set\": {\"X-Old\": \"2\"}}}",
+        "{\"headers\": {\"add\": {\"X-New\": \"2\"}}}",
+        "{\"response_headers\": {\"X-Seen\": \"yes\"}}",
+        "{\"body\": \"b\"}",
+    };
+    int told = 0;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(confs) / sizeof(confs[0]); i++) {
+        a6_test *test = a6_test_request("GET /get?a=1");
+        size_t memory = 0;
+
+        a6_test_header(test, "X-Old", "1");
+        a6_test_use(test, "request-rewrite", confs[i]);
+        a6_test_memory(test, memory);
+        while (a6_test_run(test) != A6_TEST_CHANGED) {
+            told += strstr(a6_test_log(test), "cannot be changed: Cannot allocate memory") != NULL;
+            a6_test_memory(test, ++memory);
+            assert_in_range(memory, 1, 10000);
+        }
+        a6_test_free(test);
+    }
+    assert_true(told >= 6);
 }
 
 static void says_what_is_wrong_with_a_conf(void **state)
 {
     static const char *const cases[][2] = {
-        {"{\"path\": \"no-slash\"}", "\"path\" must begin with \"/\""},
+        {"{\"path\": \"no-slash\"}", "\"path\" is \"no-slash\"; it must begin with /"},
+        {"{\"path\": \"\"}", "\"path\" is \"\"; it must begin with /"},
         {"{\"args\": []}", "\"args\" must be an object with delete, set and add"},
-        {"{\"args\": {\"del\": []}}", "\"del\" is not a key"},
+        {"{\"args\": {\"del\": []}}",
+         "\"args.del\" is not a key of this plugin; it has \"delete\""},
         {"{\"args\": {\"delete\": \"a\"}}", "\"args.delete\" must be a list of names"},
-        {"{\"headers\": {\"delete\": [\"a\", 1]}}", "\"headers.delete\": item 1 must be a name"},
-        {"{\"headers\": {\"set\": {\"a\": 1}}}", "the value of \"a\" must be a string"},
-        {"{\"headers\": {\"add\": {\"\": \"1\"}}}", "\"headers.add\" has an empty name"},
-        {"{\"response_headers\": []}", "\"response_headers\" must be an object"},
+        {"{\"args\": {\"set\": []}}", "\"args.set\" must be an object of names and values"},
+        {"{\"args\": {\"set\": {\"a\": 1}}}", "\"args.set.a\" must be a string"},
+        {"{\"args\": {\"add\": {\"\": \"1\"}}}", "\"args.add\" has an empty name"},
+        {"{\"headers\": {\"delete\": [\"a\", 1]}}", "\"headers.delete[1]\" must be a name"},
+        {"{\"headers\": {\"set\": {\"a\": 1}}}", "\"headers.set.a\" must be a string"},
+        {"{\"headers\": {\"set\": {\"X\": \"a\\r\\nb\"}}}", "\"headers.set.X\" has a line break"},
+        {"{\"headers\": {\"add\": {\"\": \"1\"}}}", "\"headers.add.\" is no name for a header"},
+        {"{\"headers\": {\"add\": {\"a:\": \"1\"}}}", "\"headers.add.a:\" is no name for a header"},
+        {"{\"response_headers\": []}", "\"response_headers\" must be an object of header"},
+        {"{\"body\": {}}", "\"body\" is wrong: Expected string, got object"},
     };
     size_t i;
 
@@ -132,6 +176,7 @@ int main(void)
         cmocka_unit_test(adds_response_headers_and_a_body),
         cmocka_unit_test(without_a_change_goes_on),
         cmocka_unit_test(says_what_cannot_be_done),
+        cmocka_unit_test(fails_without_memory),
         cmocka_unit_test(says_what_is_wrong_with_a_conf),
     };
 

@@ -19,35 +19,20 @@ struct conf {
 
 /* ---- the conf ---- */
 
-static int read_headers(a6_env *env, json_t *root, json_t **headers)
-{
-    const char *name;
-    json_t *value;
-
-    *headers = json_object_get(root, "headers");
-    if (*headers && !json_is_object(*headers))
-        return a6_env_error(env, "\"headers\" must be an object of names and values");
-    json_object_foreach(*headers, name, value)
-    {
-        if (*name == '\0')
-            return a6_env_error(env, "\"headers\" has an empty name");
-        if (!json_is_string(value))
-            return a6_env_error(env, "\"headers\": the value of \"%s\" must be a string", name);
-    }
-    return 0;
-}
-
 static int read_filter(a6_env *env, json_t *from, size_t number, struct substitute *filter)
 {
     struct substitute_conf conf = {.scope = "once", .options = "jo"};
+    char place[40];
 
+    (void)snprintf(place, sizeof(place), "filters[%zu]", number);
     if (!json_is_object(from))
-        return a6_env_error(env, "filters[%zu] must be an object", number);
-    if (a6_json_only(env, from, "regex", "scope", "replace", "options", NULL) < 0 ||
-        a6_json_need(env, from, "regex", "s%", &conf.regex.data, &conf.regex.len) < 0 ||
-        a6_json_need(env, from, "replace", "s%", &conf.replace.data, &conf.replace.len) < 0 ||
-        a6_json_get(env, from, "scope", "s", &conf.scope) < 0 ||
-        a6_json_get(env, from, "options", "s", &conf.options) < 0)
+        return a6_env_error(env, "\"%s\" must be an object", place);
+    if (a6_json_only_in(env, from, place, "regex", "scope", "replace", "options", NULL) < 0 ||
+        a6_json_need_in(env, from, place, "regex", "s%", &conf.regex.data, &conf.regex.len) < 0 ||
+        a6_json_need_in(env, from, place, "replace", "s%", &conf.replace.data, &conf.replace.len) <
+            0 ||
+        a6_json_get_in(env, from, place, "scope", "s", &conf.scope) < 0 ||
+        a6_json_get_in(env, from, place, "options", "s", &conf.options) < 0)
         return -EINVAL;
     return substitute_compile(env, number, &conf, filter);
 }
@@ -80,13 +65,14 @@ static int read_filters(a6_env *env, json_t *root, struct conf *conf)
 static int read_conf(a6_env *env, a6_str text, struct conf *conf)
 {
     json_t *root = conf->root = a6_json_load(env, text);
+    int no_status;
 
     if (!root || a6_json_only(env, root, "status", "headers", "body", "filters", NULL) < 0 ||
-        a6_json_get(env, root, "status", "i", &conf->status) < 0 ||
+        (no_status = a6_json_get(env, root, "status", "i", &conf->status)) < 0 ||
         a6_json_get(env, root, "body", "s%", &conf->body.data, &conf->body.len) < 0 ||
-        read_headers(env, root, &conf->headers) < 0)
+        a6_json_headers(env, root, NULL, "headers", &conf->headers) < 0)
         return -EINVAL;
-    if (conf->status != 0 && (conf->status < 200 || conf->status > 599))
+    if (!no_status && (conf->status < 200 || conf->status > 599))
         return a6_env_error(env, "\"status\" is %d; it must be 200 to 599", conf->status);
     return read_filters(env, root, conf);
 }

@@ -44,7 +44,7 @@ static int option_flags(a6_env *env, size_t number, const char *letters, uint32_
         case 'o':
             break;
         default:
-            return a6_env_error(env, "filters[%zu]: \"options\" has '%c'; it takes aDimsuUxjo",
+            return a6_env_error(env, "\"filters[%zu].options\" has '%c'; it takes aDimsuUxjo",
                                 number, *letters);
         }
     }
@@ -74,7 +74,7 @@ static int check_replacement(a6_env *env, size_t number, a6_str replace)
             digits++;
         if (digits == 0 || digits > 3 || (braces && (at == end || *at++ != '}')))
             return a6_env_error(env,
-                                "filters[%zu]: \"replace\" has '%.*s' at byte %td; a group is "
+                                "\"filters[%zu].replace\" has '%.*s' at byte %td; a group is "
                                 "$1 or ${1}, and a dollar sign is $$",
                                 number, end - start < 8 ? (int)(end - start) : 8, start,
                                 start - replace.data);
@@ -92,7 +92,7 @@ static int compile(a6_env *env, size_t number, a6_str regex, uint32_t flags, pcr
         char text[160];
 
         (void)pcre2_get_error_message(reason, (PCRE2_UCHAR *)text, sizeof(text));
-        return a6_env_error(env, "filters[%zu]: \"regex\" is wrong at byte %zu: %s", number,
+        return a6_env_error(env, "\"filters[%zu].regex\" is wrong at byte %zu: %s", number,
                             (size_t)offset, text);
     }
     /* Without machine code it is only slower. */
@@ -107,10 +107,10 @@ int substitute_compile(a6_env *env, size_t number, const struct substitute_conf 
 
     memset(substitute, 0, sizeof(*substitute));
     if (conf->regex.len == 0)
-        return a6_env_error(env, "filters[%zu]: \"regex\" is empty", number);
+        return a6_env_error(env, "\"filters[%zu].regex\" is empty", number);
     substitute->global = strcmp(conf->scope, "global") == 0;
     if (!substitute->global && strcmp(conf->scope, "once") != 0)
-        return a6_env_error(env, "filters[%zu]: \"scope\" is \"%s\"; it is \"once\" or \"global\"",
+        return a6_env_error(env, "\"filters[%zu].scope\" is \"%s\"; it is \"once\" or \"global\"",
                             number, conf->scope);
     if (option_flags(env, number, conf->options, &flags) < 0 ||
         check_replacement(env, number, conf->replace) < 0 ||
