@@ -54,14 +54,23 @@ static int parse_conf(a6_env *env, a6_str text, void **out)
     return 0;
 }
 
+/* Whoever cannot be let through before the call is given up does not get into the bucket:
+ * a rate of one in ten minutes would otherwise be taken up by requests that nobody waits
+ * for any more. */
+static double room(const struct conf *conf, int64_t left_ms)
+{
+    double reachable = conf->rate * (double)left_ms / 1000;
+
+    return conf->burst < reachable ? conf->burst : reachable;
+}
+
 static a6_result request_filter(a6_request *req, void *data)
 {
     struct conf *conf = data;
-    int64_t wait = a6_cell_take(conf->bucket, conf->rate, conf->burst);
+    int64_t wait = a6_cell_take(conf->bucket, conf->rate, room(conf, a6_time_left(&req->call)));
 
     if (wait == 0)
         return A6_OK;
-    /* Whoever cannot be let through before the gateway gives up is refused at once. */
     if (wait < 0 || wait >= a6_time_left(&req->call)) {
         a6_log(&req->call, A6_LOG_DEBUG, "refused: more than %g a second with a burst of %g",
                conf->rate, conf->burst);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <time.h>
 
 #include <a6/test.h>
 
@@ -38,6 +39,26 @@ static void refuses_what_would_wait_too_long(void **state)
     assert_int_equal(a6_test_run(test), A6_TEST_UNCHANGED);
     assert_int_equal(a6_test_run(test), A6_TEST_ANSWERED);
     assert_int_equal(a6_test_status(test), 503);
+    a6_test_free(test);
+}
+
+/* Those that are refused leave no trace in the bucket: here 200 calls that could not wait
+ * for half a second would fill it for 100 s. */
+static void is_not_filled_by_what_it_refuses(void **state)
+{
+    a6_test *test = a6_test_request("GET /");
+    time_t end;
+    int i;
+
+    (void)state;
+    a6_test_deadline(test, 100);
+    a6_test_use(test, "limit-req", "{\"rate\": 2, \"burst\": 200}");
+    assert_int_equal(a6_test_run(test), A6_TEST_UNCHANGED);
+    for (i = 0; i < 200; i++)
+        (void)a6_test_run(test);
+    end = time(NULL) + 30;
+    while (a6_test_run(test) == A6_TEST_ANSWERED)
+        assert_true(time(NULL) < end);
     a6_test_free(test);
 }
 
@@ -104,6 +125,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(delays_then_refuses),
         cmocka_unit_test(refuses_what_would_wait_too_long),
+        cmocka_unit_test(is_not_filled_by_what_it_refuses),
         cmocka_unit_test(lets_a_quick_rate_through),
         cmocka_unit_test(keeps_its_bucket_over_reloads),
         cmocka_unit_test(says_what_is_wrong_with_a_conf),
