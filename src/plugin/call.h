@@ -103,7 +103,8 @@ struct call {
     uint64_t now_ms;
     uint64_t started_ms;  /* the first filter was entered; 0: none yet */
     uint64_t deadline_ms; /* set when a filter is entered */
-    const char *reason;   /* what a6_error said; in the arena */
+    const char *reason;   /* what a6_error said; in the arena, or when that is full, cut: */
+    char spare_reason[128];
 
     union {
         struct call_request *as_request;

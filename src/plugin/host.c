@@ -148,7 +148,13 @@ static void host_call_error(a6_call *handle, const char *text, size_t len)
     struct call *call = call_of_mutable(handle);
     const char *copy = arena_copy(&call->arena, text, len < REASON_MAX ? len : REASON_MAX);
 
-    call->reason = copy ? copy : "no memory is left for what it said with a6_error";
+    if (!copy) { /* which is what it complains of, most likely */
+        len = len < sizeof(call->spare_reason) ? len : sizeof(call->spare_reason) - 1;
+        memcpy(call->spare_reason, text, len);
+        call->spare_reason[len] = '\0';
+        copy = call->spare_reason;
+    }
+    call->reason = copy;
 }
 
 static a6_result host_call_delay(a6_call *handle, uint32_t ms)
