@@ -153,6 +153,9 @@ template <class T> int parse_conf(a6_env *from, a6_str text, void **conf) noexce
         return -ENOMEM;
     } catch (const refused &) {
         return -EINVAL;
+    } catch (const error &thrown) {
+        (void)a6_env_error(from, "%s", thrown.what());
+        return thrown.code() == -ENOMEM ? -ENOMEM : -EINVAL;
     } catch (const std::exception &thrown) {
         return a6_env_error(from, "%s", thrown.what());
     } catch (...) {

@@ -25,6 +25,8 @@ class request_user
             throw 42;
         if (conf == "memory")
             throw std::bad_alloc();
+        if (conf == "errno")
+            a6::check(-ENOMEM, "a table");
         env.log(A6_LOG_INFO, "parsing 100%s");
         env.need_var("tenant");
         env.need(A6_NEED_REQUEST_BODY);
@@ -198,7 +200,8 @@ int main()
     logged("throw-number", A6_TEST_FAILED, "no std::exception");
     logged("throw", A6_TEST_REFUSED, "thrown by the constructor");
     logged("number", A6_TEST_REFUSED, "no std::exception");
-    logged("memory", A6_TEST_REFUSED, "Cannot allocate memory");
+    logged("memory", A6_TEST_REFUSED, "could not parse conf test#1: Cannot allocate memory");
+    logged("errno", A6_TEST_REFUSED, "could not parse conf test#1: a table: Cannot allocate");
     assert(confs == 0);
 
     test = a6_test_response("200");
