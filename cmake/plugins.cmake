@@ -34,7 +34,7 @@ function(a6_add_rust_plugin folder name output sources)
     add_custom_command(OUTPUT ${output}/${name}.so
         COMMAND ${CMAKE_COMMAND} -E make_directory ${output}
         COMMAND ${A6_RUSTC} --edition 2021 --crate-type cdylib --crate-name ${crate}
-                -C opt-level=2 -C debuginfo=1 -o ${output}/${name}.so ${root}
+                -C opt-level=2 -C debuginfo=1 -C panic=abort -o ${output}/${name}.so ${root}
         DEPENDS ${sources} COMMENT "Building the Rust plugin ${name}" VERBATIM)
     add_custom_target(plugin_${name} ALL DEPENDS ${output}/${name}.so)
 endfunction()
