@@ -206,6 +206,7 @@ enum call_next call_run(struct call *call, bool may_block)
         struct chain_step *step = &call->chain->steps[call->step];
 
         if (!has_filter(call, step->plugin)) {
+            call_complain_idle(call, step);
             call->step++;
             continue;
         }

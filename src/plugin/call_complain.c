@@ -46,6 +46,20 @@ void call_complain_result(struct call *call, a6_result result)
         call_complain(call, "failed: its result %d is no a6_result", (int)result);
 }
 
+void call_complain_idle(const struct call *call, struct chain_step *step)
+{
+    bool request = call->phase == CALL_REQUEST;
+
+    if (atomic_load_explicit(&step->told_idle, memory_order_relaxed) ||
+        atomic_exchange_explicit(&step->told_idle, true, memory_order_relaxed))
+        return;
+    log_warn("plugin %s (%s) does nothing in conf %s: it has no %s filter, so it does not belong "
+             "into %s",
+             step->plugin->about.name, step->plugin->file ? step->plugin->file : "linked in",
+             call->chain->key, request ? "request" : "response",
+             request ? "ext-plugin-pre-req or ext-plugin-post-req" : "ext-plugin-post-resp");
+}
+
 void call_complain_reply(struct call *call, const char *text)
 {
     const struct plugin *speaker = call->speaker;

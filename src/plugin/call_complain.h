@@ -15,6 +15,10 @@ __attribute__((format(printf, 2, 3))) void call_complain(struct call *call, cons
 /* A filter's result that is not A6_OK. */
 void call_complain_result(struct call *call, a6_result result);
 
+/* Of a step whose plugin has no filter for the phase that the conf names it in: it does
+ * nothing there, and whoever wrote the route should know. A warning, once for the step. */
+void call_complain_idle(const struct call *call, struct chain_step *step);
+
 /* Of the reply, after the filters: names the one that made most of it, or all. */
 void call_complain_reply(struct call *call, const char *text);
 

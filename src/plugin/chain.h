@@ -35,9 +35,10 @@ struct chain_step {
     /* variables that this step needs in advance, of the plugin and of its conf */
     struct wire_str *need_vars;
     uint32_t need_var_count;
-    uint32_t need;        /* A6_NEED_... bits */
-    bool blocking;        /* A6_BLOCKING; see also plugin->seen_blocking */
-    struct habits habits; /* variables that it asks all the time, undeclared */
+    uint32_t need;          /* A6_NEED_... bits */
+    bool blocking;          /* A6_BLOCKING; see also plugin->seen_blocking */
+    _Atomic bool told_idle; /* the log has that it has no filter for the phase it is in */
+    struct habits habits;   /* variables that it asks all the time, undeclared */
 };
 
 /* A conf with more plugins is refused. */

@@ -98,6 +98,28 @@ static void runs_the_filters_of_the_phase_in_order(void **state)
     assert_null(rig.call.current);
 }
 
+static void tells_once_that_a_plugin_has_no_filter_for_the_phase(void **state)
+{
+    (void)state;
+    add("late", NULL, note_response);
+    add("early", note_request, NULL);
+    rig_chain(&rig, "late", "1", "early", "2", NULL);
+    for (int call = 0; call < 2; call++) {
+        request();
+        assert_int_equal(rig_run(&rig), CALL_DONE);
+        assert_int_equal(rig_reply(&rig), 0);
+    }
+    assert_string_equal(order, "22");
+    assert_int_equal(rig_logged(&rig, "plugin late (linked in) does nothing in conf"), 1);
+    assert_int_equal(rig_logged(&rig, "it has no request filter"), 1);
+    assert_int_equal(rig_logged(&rig, "plugin early (linked in) does nothing"), 0);
+
+    rig_response(&rig, &(struct rig_message){.status = 200});
+    assert_int_equal(rig_run(&rig), CALL_DONE);
+    assert_string_equal(order, "22r1");
+    assert_int_equal(rig_logged(&rig, "it has no response filter"), 1);
+}
+
 static void passes_everything_without_plugins(void **state)
 {
     struct message_http_req_reply_view view;
@@ -343,6 +365,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(runs_the_filters_of_the_phase_in_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(tells_once_that_a_plugin_has_no_filter_for_the_phase, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(passes_everything_without_plugins, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_every_call_of_a_refused_chain, setup, teardown),
         cmocka_unit_test_setup_teardown(stops_at_an_error, setup, teardown),
