@@ -47,7 +47,7 @@ static const char help_text[] =
     "      --plugin NAME                  a plugin to run (repeatable, in order; default:\n"
     "                                     all that the files hold)\n"
     "      --conf TEXT|@FILE              the conf of the plugin before it, or of the only\n"
-    "                                     one (default: {})\n"
+    "                                     one (repeatable; default: {})\n"
     "      --log-level LEVEL              debug, info, warn, error (default: info)\n"
     "      --json                         print JSON\n"
     "  -h, --help                         print this\n" HTTP_ARGS_HELP "\n"
