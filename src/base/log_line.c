@@ -126,3 +126,10 @@ size_t log_line_format(char out[LOG_LINE_MAX], const struct log_line_head *head,
     }
     return at;
 }
+
+size_t log_line_text(const char *line, size_t len)
+{
+    const char *head_end = memchr(line, ']', len);
+
+    return head_end && head_end + 2 <= line + len ? (size_t)(head_end + 2 - line) : 0;
+}

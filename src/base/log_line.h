@@ -26,4 +26,7 @@ struct log_line_head {
 size_t log_line_format(char out[LOG_LINE_MAX], const struct log_line_head *head, const char *text,
                        size_t len);
 
+/* Where the text of such a line begins, behind its head: an offset of at most len. */
+size_t log_line_text(const char *line, size_t len);
+
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/log_line.h"
 #include "cli/commands.h"
 #include "cli/conf_args.h"
 #include "cli/try_run.h"
@@ -85,6 +86,19 @@ static int take_options(struct check_options *options, int argc, char **argv)
 
 /* ---- what is in a plugin ---- */
 
+static const char *print_bodies(uint32_t need, const char *comma)
+{
+    if (need & A6_NEED_REQUEST_BODY) {
+        printf("%srequest body", comma);
+        comma = ", ";
+    }
+    if (need & A6_NEED_RESPONSE_BODY) {
+        printf("%sresponse body", comma);
+        comma = ", ";
+    }
+    return comma;
+}
+
 static void print_needs(const a6_plugin *about)
 {
     const char *comma = "";
@@ -92,15 +106,22 @@ static void print_needs(const a6_plugin *about)
     printf("  needs    ");
     for (const char *const *var = about->need_vars; var && *var; var++, comma = ", ")
         printf("%s$%s", comma, *var);
-    if (about->flags & A6_NEED_REQUEST_BODY) {
-        printf("%srequest body", comma);
-        comma = ", ";
-    }
-    if (about->flags & A6_NEED_RESPONSE_BODY) {
-        printf("%sresponse body", comma);
-        comma = ", ";
-    }
+    comma = print_bodies(about->flags, comma);
     puts(*comma ? "" : "nothing in advance");
+}
+
+/* What a conf needs may be more than what its plugin does. */
+static void print_conf_needs(const struct chain_step *step)
+{
+    const char *comma = "";
+
+    if (step->need_var_count == 0 && step->need == 0)
+        return;
+    printf("  needs    ");
+    for (uint32_t i = 0; i < step->need_var_count; i++, comma = ", ")
+        printf("%s$%.*s", comma, (int)step->need_vars[i].len, step->need_vars[i].data);
+    (void)print_bodies(step->need, comma);
+    putchar('\n');
 }
 
 static const char *blocking_text(uint32_t flags)
@@ -147,12 +168,11 @@ static void print_plugin(const struct plugin *plugin)
 /* Lines as the runner would log them, without time and process. */
 static void print_line(void *user, int level, const char *line, size_t len)
 {
-    const char *text = memchr(line, ']', len);
+    size_t start = log_line_text(line, len);
 
     (void)user;
     (void)level;
-    text = text && text + 2 <= line + len ? text + 2 : line;
-    fprintf(stderr, "c-runner check: %.*s\n", (int)(line + len - text), text);
+    fprintf(stderr, "c-runner check: %.*s\n", (int)(len - start), line + start);
 }
 
 static int load_files(struct try_run *run, char *const *files)
@@ -190,6 +210,7 @@ static int check_confs(struct try_run *run, struct wire_pairs confs)
 
         if (try_run_parse(run, one, &chain) == 0) {
             printf("%.*s takes the conf\n", (int)name.len, name.data);
+            print_conf_needs(&chain->steps[0]);
             chain_drop(chain);
             continue;
         }

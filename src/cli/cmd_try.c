@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/log_line.h"
 #include "cli/commands.h"
 #include "cli/conf_args.h"
 #include "cli/http_text.h"
@@ -145,6 +146,21 @@ static int choose_plugins(struct try_options *options, const struct try_run *run
     return 0;
 }
 
+/* The last thing that was logged as an error: the reason, when something has failed. */
+static char last_error[LOG_LINE_MAX];
+
+/* Lines as the runner would log them, without time and process. */
+static void print_line(void *user, int level, const char *line, size_t len)
+{
+    size_t start = log_line_text(line, len);
+
+    (void)user;
+    fprintf(stderr, "%s: %.*s\n", log_level_name((enum log_level)level), (int)(len - start),
+            line + start);
+    if (level >= LOG_ERROR)
+        snprintf(last_error, sizeof(last_error), "%.*s", (int)(len - start), line + start);
+}
+
 static void print_failure(const struct try_options *options, const char *error)
 {
     struct json_text json = {.to = stdout};
@@ -155,6 +171,8 @@ static void print_failure(const struct try_options *options, const char *error)
     }
     json_text_open(&json, NULL, '{');
     json_text_terminated(&json, "error", error);
+    if (last_error[0])
+        json_text_terminated(&json, "reason", last_error);
     json_text_close(&json, '}');
     putchar('\n');
 }
@@ -183,7 +201,7 @@ static int run_plugins(struct try_options *options, struct try_run *run, char *c
 
 int cmd_try(int argc, char **argv)
 {
-    const struct log_config log = {.level = LOG_WARN, .fd = 2};
+    const struct log_config log = {.level = LOG_WARN, .fd = 2, .function = print_line};
     struct try_options *options = calloc(1, sizeof(*options));
     struct try_run run;
     int status = EXIT_FAILED;

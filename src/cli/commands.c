@@ -50,6 +50,7 @@ void commands_help(FILE *out)
 
 int commands_main(int argc, char **argv)
 {
+    static char program[64];
     const struct command *command;
     const char *name;
 
@@ -65,5 +66,7 @@ int commands_main(int argc, char **argv)
     command = commands_find(name);
     if (!command)
         return commands_unknown(name);
+    snprintf(program, sizeof(program), "c-runner %s", command->name);
+    argv[1] = program; /* getopt begins its messages with it */
     return command->function(argc - 1, argv + 1);
 }

@@ -3,7 +3,7 @@
  * The commands of c-runner: `c-runner NAME ARGUMENT...`.
  *
  * A command is a file cmd_<name>.c with one function, and one line in COMMANDS. The
- * function gets its own name as argv[0], answers --help itself, and gives the exit
+ * function gets "c-runner NAME" as argv[0], answers --help itself, and gives the exit
  * status: 0, 1 when it could not do its work, 2 when it was asked wrongly.
  */
 #ifndef CLI_COMMANDS_H

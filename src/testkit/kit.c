@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/log_line.h"
 
 #define LOG_MAX ((size_t)1 << 20)
 
@@ -16,12 +17,11 @@ static struct buffer log_lines; /* the log calls one thread at a time */
 /* "TIME LEVEL [pid] text" without what differs from run to run. */
 static void keep_line(void *user, int level, const char *line, size_t len)
 {
-    const char *end = memchr(line, ']', len);
-    const char *text = end && end + 2 <= line + len ? end + 2 : line;
+    size_t start = log_line_text(line, len);
 
     (void)user;
     (void)buffer_printf(&log_lines, "%s %.*s\n", log_level_name((enum log_level)level),
-                        (int)(line + len - text), text);
+                        (int)(len - start), line + start);
 }
 
 static void complain(const char *what)

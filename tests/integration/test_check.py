@@ -63,6 +63,29 @@ def test_parses_confs():
     assert "say takes the conf\nlimit-req takes the conf\n" in done.out
 
 
+NEEDS = r"""
+#include <a6/plugin.h>
+static int parse(a6_env *env, a6_str text, void **conf)
+{
+    (void)conf;
+    return text.len == 0 ? 0 : a6_env_need_var(env, text) || a6_env_need(env, A6_NEED_REQUEST_BODY);
+}
+static const a6_plugin needy = {A6_PLUGIN_HEADER, .name = "needy", .parse_conf = parse};
+A6_REGISTER(needy)
+"""
+
+
+def test_says_what_a_conf_needs(tmp_path):
+    built = sdk.compile_plugin(tmp_path, "needy", NEEDS)
+    done = sdk.run("check", built, sdk.plugin("response-rewrite"), "--conf", "needy=tenant",
+                   "--conf", "needy=", "--conf",
+                   'response-rewrite={"filters": [{"regex": "a", "replace": "b"}]}')
+    assert done.status == 0, done
+    assert done.out.endswith("needy takes the conf\n  needs    $tenant, request body\n"
+                             "needy takes the conf\n"
+                             "response-rewrite takes the conf\n  needs    response body\n")
+
+
 @pytest.mark.parametrize("conf, text", [
     ('say={"body":', "the conf is not JSON: line 1, column 8"),
     ('say={"body": 1}', '"body" is wrong: Expected string, got integer'),

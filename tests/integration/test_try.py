@@ -131,8 +131,12 @@ A6_REGISTER(late)
 def test_a_refused_conf_is_told_with_its_place():
     done = sdk.run("try", sdk.plugin("say"), "--conf", '{"body":\n nonsense}')
     assert done.status == 1
+    assert done.err.startswith("error: plugin say (%s) rejects conf" % sdk.plugin("say"))
     assert "the conf is not JSON: line 2, column 9" in done.err
     assert done.out == ""
+    done = sdk.run("try", sdk.plugin("say"), "--json", "--conf", '{"body":\n nonsense}')
+    assert done.status == 1
+    assert "the conf is not JSON: line 2, column 9" in done.json()["reason"]
 
 
 def test_a_failed_filter_is_told(tmp_path):
@@ -142,11 +146,13 @@ def test_a_failed_filter_is_told(tmp_path):
     assert "it went wrong" in done.err and "the gateway would answer 503" in done.err
     done = sdk.run("try", built, "--plugin", "first", "--json")
     assert done.status == 1 and "503" in done.json()["error"]
+    assert "it went wrong" in done.json()["reason"]
 
 
 @pytest.mark.parametrize("args, text", [
     ([], "which plugin? Name its file"),
-    (["--conf"], "requires an argument"),
+    (["--conf"], "c-runner try: option '--conf' requires an argument"),
+    (["--cnof"], "c-runner try: unrecognized option '--cnof'"),
     (["FAILING", "--conf", "{}"], "there are several plugins"),
     (["FAILING", "--request", "get /"], "want a method"),
     (["FAILING", "--src", "here"], "want an IPv4 or IPv6 address"),

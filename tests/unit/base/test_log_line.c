@@ -249,6 +249,21 @@ static void test_of_a_long_text_the_beginning_is_kept(void **state)
     assert_memory_equal(told.text, text, LOG_LIMIT_TEXT);
 }
 
+static void text_after_head(const char *line, const char *text)
+{
+    assert_string_equal(line + log_line_text(line, strlen(line)), text);
+}
+
+static void test_the_text_of_a_line_is_found(void **state)
+{
+    (void)state;
+    text_after_head("2026-01-31T12:00:00.123Z INFO [12] a [b] c", "a [b] c");
+    text_after_head("2026-01-31T12:00:00.123Z INFO [12] ", "");
+    text_after_head("no head", "no head");
+    text_after_head("cut]", "cut]");
+    text_after_head("", "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +271,7 @@ int main(void)
         cmocka_unit_test(test_text_stays_as_it_is),
         cmocka_unit_test(test_what_could_forge_a_line_is_escaped),
         cmocka_unit_test(test_long_lines_are_cut),
+        cmocka_unit_test(test_the_text_of_a_line_is_found),
         cmocka_unit_test_setup(test_a_few_of_one_kind_pass, clear),
         cmocka_unit_test_setup(test_a_flood_is_told_once_a_second, clear),
         cmocka_unit_test_setup(test_the_last_count_is_not_lost, clear),
