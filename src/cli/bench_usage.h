@@ -16,6 +16,9 @@ struct bench_usage {
     uint32_t processes;
 };
 
+/* The process that listens on the socket ("unix:/path"); 0: that cannot be told. */
+pid_t bench_usage_listener(const char *socket);
+
 /* 0, or -ESRCH when there is no such process. */
 int bench_usage_read(pid_t pid, struct bench_usage *usage);
 

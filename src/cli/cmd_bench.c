@@ -78,6 +78,8 @@ static int make_runners(const struct bench_options *options, struct bench_runner
 {
     for (unsigned i = 0; i < options->socket_count; i++) {
         runners[i] = (struct bench_runner){.socket = options->sockets[i], .pid = options->pids[i]};
+        if (!runners[i].pid)
+            runners[i].pid = bench_usage_listener(runners[i].socket);
         runners[i].results = calloc(options->rounds, sizeof(*runners[i].results));
         if (!runners[i].results)
             return -ENOMEM;

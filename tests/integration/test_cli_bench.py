@@ -37,6 +37,11 @@ def test_prints_a_table(shared):
     assert done.err == ""  # no progress in a pipe
 
 
+def test_finds_the_runner_by_its_socket(shared):
+    found = rounds(bench(shared, *QUICK, *SAY, "--json"))
+    assert found[0]["cpu_us_per_call"] > 0 and found[0]["processes"] >= 2
+
+
 def test_json(shared):
     found = rounds(bench(shared, *QUICK, *SAY, "--json", "--pid", shared.pid, "--rounds", "2"))
     assert len(found) == 2
