@@ -13,8 +13,13 @@ void stack_init(void);
 /* Has the thread write its stack to the log, soon. Any thread. */
 void stack_show(pid_t thread);
 
-/* Writes the calling thread's stack to the log: file, function and offset of each
- * frame. Safe in a signal handler as far as naming a frame can be. */
-void stack_write(void);
+#define STACK_FRAMES 48
+
+/* The return addresses of the calling thread, innermost first; how many. */
+int stack_take(void *frames[STACK_FRAMES]);
+
+/* Writes them to the log, each with its file, function and offset, beginning where the
+ * signal came whose handler got the context. Safe there as far as naming a frame can be. */
+void stack_write(void *const *frames, int count, const void *context);
 
 #endif
