@@ -18,7 +18,7 @@ _c_runner() {
             COMPREPLY=($(compgen -f -- "$current"))
             return
             ;;
-        --conf-expire-time | --workers | --threads | --pool-threads | --socket-mode | --deadline | --drain | --max-connections | --max-confs | --max-conf-memory | --max-body | --max-call-memory | --frame-timeout | --max-calls | --max-rss | --user | --group | --allow-uid)
+        --conf-expire-time | --workers | --threads | --pool-threads | --socket-mode | --deadline | --start-timeout | --drain | --max-connections | --max-confs | --max-conf-memory | --max-body | --max-call-memory | --frame-timeout | --max-calls | --max-rss | --user | --group | --allow-uid)
             COMPREPLY=()
             return
             ;;
@@ -39,7 +39,7 @@ _c_runner() {
             return
             ;;
         esac
-        options='--config --listen-address --conf-expire-time --plugin-dir --plugin --unknown-plugin -m --mode --log-level --log-file --workers --threads --pool-threads --socket-mode --takeover --deadline --drain --max-connections --max-confs --max-conf-memory --max-body --max-call-memory --conf-store --watch --frame-timeout --max-calls --max-rss --user --group --allow-uid --sandbox --core-dumps -h --help'
+        options='--config --listen-address --conf-expire-time --plugin-dir --plugin --unknown-plugin -m --mode --log-level --log-file --workers --threads --pool-threads --socket-mode --takeover --deadline --start-timeout --drain --max-connections --max-confs --max-conf-memory --max-body --max-call-memory --conf-store --watch --frame-timeout --max-calls --max-rss --user --group --allow-uid --sandbox --core-dumps -h --help'
         ;;
     call)
         case $previous in

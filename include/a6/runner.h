@@ -83,9 +83,10 @@ typedef struct a6_runner_config {
     uint64_t max_rss_bytes;    /* the same */
     const char *user;          /* of the workers; NULL: the supervisor's */
     const char *group;
-    const char *allow_uids; /* who may connect, separated by ','; NULL: the socket's mode says */
-    int sandbox;            /* workers open no files, sockets or processes once they serve */
-    int core_dumps;         /* a worker that crashes may leave one, and be looked into */
+    const char *allow_uids;    /* who may connect, separated by ','; NULL: the socket's mode says */
+    int sandbox;               /* workers open no files, sockets or processes once they serve */
+    int core_dumps;            /* a worker that crashes may leave one, and be looked into */
+    uint32_t start_timeout_ms; /* for the init of all plugins of a worker */
 
     /* not on the command line */
     int log_fd; /* -1, or where lines go instead of stdout or the file */

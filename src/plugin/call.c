@@ -10,6 +10,7 @@
 #include "plugin/call_request.h"
 #include "plugin/call_response.h"
 #include "plugin/call_suspend.h"
+#include "plugin/inside.h"
 
 void call_init(struct call *call, const struct call_surroundings *around,
                const struct call_limits *limits, void *owner)
@@ -120,10 +121,13 @@ static a6_result enter(struct call *call, const struct chain_step *step)
     call->current = plugin;
     if (call->around->enter)
         call->around->enter(call, plugin);
+    inside_call(call->id);
+    inside_enter(plugin, call->phase == CALL_REQUEST ? INSIDE_REQUEST : INSIDE_RESPONSE);
     if (call->phase == CALL_REQUEST)
         result = plugin->about.request_filter(&call->handle.request, step->conf);
     else
         result = plugin->about.response_filter(&call->handle.response, step->conf);
+    inside_leave();
     if (call->around->leave)
         call->around->leave(call);
     return result;

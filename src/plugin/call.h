@@ -53,8 +53,8 @@ struct call_surroundings {
     /* A suspended call is to go on: call_run is due. Any thread; perhaps before the
      * call_run that ends in CALL_WAITING has returned, and perhaps within it. */
     void (*resume)(struct call *call);
-    /* Around every call into a plugin: for the watchdog, and for telling which plugin
-     * it was when the worker crashes. leave is not called if the plugin never returns. */
+    /* Around every call of a filter, for the watchdog. leave is not called if it never
+     * returns. */
     void (*enter)(struct call *call, const struct plugin *plugin);
     void (*leave)(struct call *call);
 };

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "plugin/env.h"
+#include "plugin/inside.h"
 
 /* ---- what is common to the confs of one chain while it is made ---- */
 
@@ -136,12 +137,16 @@ static int run_parse_conf(const struct parse *parse, struct chain_step *step, st
     struct env env;
     int result;
 
-    if (!step->plugin->about.parse_conf)
+    /* One that crashes its workers may do so here: its calls are refused anyway. */
+    if (!step->plugin->about.parse_conf ||
+        atomic_load_explicit(&step->plugin->quarantined, memory_order_relaxed))
         return 0;
     cells_hash(given.data, given.len, scope);
     cells_hash(&before, sizeof(before), scope);
     env_init_conf(&env, step->plugin, parse->options->cells, step, chain->key, scope);
+    inside_enter(step->plugin, INSIDE_PARSE_CONF);
     result = step->plugin->about.parse_conf(&env.base, given, &step->conf);
+    inside_leave();
     if (result == -ENOMEM)
         complain_no_memory(parse, step->plugin, &env);
     else if (result < 0)
@@ -187,8 +192,11 @@ static void chain_free(struct chain *chain)
     for (uint32_t i = 0; i < chain->count; i++) {
         struct chain_step *step = &chain->steps[i];
 
-        if (step->conf && step->plugin->about.free_conf)
+        if (step->conf && step->plugin->about.free_conf) {
+            inside_enter(step->plugin, INSIDE_FREE_CONF);
             step->plugin->about.free_conf(step->conf);
+            inside_leave();
+        }
         step_free(chain, step);
     }
     free(chain);

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "plugin/env.h"
+#include "plugin/inside.h"
 
 /* What a module of ABI 1.0 has; later ones are only longer. */
 #define LEAST_MODULE_SIZE sizeof(a6_module)
@@ -199,8 +200,11 @@ static int start_plugin(struct plugin *plugin, struct cells *cells, char *error,
     int failed = 0;
 
     env_init(&env, plugin, cells);
+    inside_enter(plugin, INSIDE_INIT);
     if (plugin->about.init)
         failed = plugin->about.init(&env.base, &plugin->state);
+    if (failed >= 0) /* else it is left so, for whoever looks why there was no start */
+        inside_leave();
     if (failed < 0)
         snprintf(error, size, "plugin %s (%s): init failed: %s", plugin->about.name,
                  plugin->file ? plugin->file : "linked in", env_reason(&env, failed));
@@ -219,6 +223,10 @@ int loader_start(struct registry *registry, struct cells *cells, char *error, si
 
         if (plugin->initialized) /* by an earlier start: plugins were added since */
             continue;
+        if (atomic_load(&plugin->quarantined)) {
+            log_warn("plugin %s is not started: it is quarantined", plugin->about.name);
+            continue;
+        }
         failed = start_plugin(plugin, cells, error, size);
         if (failed)
             return failed;

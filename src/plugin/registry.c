@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/inside.h"
+
 /* A plugin's description holds at least what comes before this field. */
 #define LEAST_SIZE offsetof(a6_plugin, version)
 
@@ -164,8 +166,11 @@ void registry_cut(struct registry *registry, unsigned count)
     while (registry->count > count) {
         struct plugin *plugin = registry->plugins[--registry->count];
 
-        if (plugin->initialized && plugin->about.shutdown)
+        if (plugin->initialized && plugin->about.shutdown) {
+            inside_enter(plugin, INSIDE_SHUTDOWN);
             plugin->about.shutdown(plugin->state);
+            inside_leave();
+        }
         free(plugin->file);
         free(plugin);
     }

@@ -54,6 +54,9 @@ OPTION("takeover", 0, CONFIG_SWITCH, takeover, NULL, 0, 0, "no", NULL,
 OPTION("deadline", 0, CONFIG_MILLISECONDS, deadline_ms, NULL, 1, 3600000, "56s", "TIME",
        "How long the plugins of one call may take, when they do not say so themselves. The "
        "gateway gives up after 60s.")
+OPTION("start-timeout", 0, CONFIG_MILLISECONDS, start_timeout_ms, NULL, 1, 3600000, "20s", "TIME",
+       "How long a worker may take to load its plugins and run their init. One that takes "
+       "longer is killed, and its stack shows where it was.")
 OPTION("drain", 0, CONFIG_MILLISECONDS, drain_ms, NULL, 0, 3600000, "800ms", "TIME",
        "How long calls in flight are given to finish after SIGTERM. The gateway kills the "
        "runner after 1s.")

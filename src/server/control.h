@@ -15,8 +15,9 @@ enum control_type {
     CONTROL_READY = 1,  /* worker: plugins are loaded */
     CONTROL_FAILED,     /* worker: could not start; text says why; it exits */
     CONTROL_SERVE,      /* supervisor: the socket listens, begin */
-    CONTROL_DRAIN,      /* supervisor: accept nothing more, finish within `value` ms, exit */
-    CONTROL_HAND_OVER,  /* supervisor: accept nothing more, give each connection back when idle */
+    CONTROL_DRAIN,      /* supervisor: finish within `value` ms, exit */
+    CONTROL_HAND_OVER,  /* supervisor: accept nothing more, give each connection back when idle,
+                           exit when the last is gone */
     CONTROL_CONNECTION, /* either: a connection, its descriptor attached */
     CONTROL_RECYCLE,    /* worker: it should be replaced; text says why */
     CONTROL_QUARANTINE, /* supervisor: refuse the calls of the plugin named in text */

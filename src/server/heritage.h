@@ -10,9 +10,18 @@
 
 #include <a6/runner.h>
 
+#include "server/scoreboard.h"
+
 struct cells;
 struct conf_store;
-struct scoreboard;
+
+#define QUARANTINE_MAX 64
+
+/* Plugins that no worker is to call. Not in shared memory: no worker can change it. */
+struct quarantine {
+    unsigned count;
+    char plugins[QUARANTINE_MAX][SCOREBOARD_NAME];
+};
 
 struct heritage {
     const a6_runner_config *config;
@@ -20,6 +29,7 @@ struct heritage {
     struct conf_store *store;
     struct cells *cells;
     struct scoreboard *board;
+    struct quarantine quarantine; /* as it was when the worker started */
 };
 
 #endif

@@ -29,6 +29,8 @@ void scoreboard_clear(struct scoreboard *board, unsigned worker)
     slot->pid = 0;
     slot->plugin_count = 0;
     atomic_store(&slot->crash.valid, 0);
+    slot->crash.thread = -1;
+    slot->crash.plugin = -1;
     /* A dead thread leaves `inside` set. Looking costs a page for each that was used;
      * zeroing all would touch every page. */
     for (unsigned i = 0; i < SCOREBOARD_THREADS && slot->threads[i].used; i++)

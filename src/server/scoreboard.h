@@ -5,7 +5,8 @@
  * the worker had no chance to say so itself.
  *
  * Each slot is written by its own thread and read by the supervisor after the worker
- * is dead, or by anyone who can live with a torn look.
+ * is dead, or by anyone who can live with a torn look. A plugin that writes where it
+ * should not may have written here: the reader takes nothing for granted.
  */
 #ifndef SERVER_SCOREBOARD_H
 #define SERVER_SCOREBOARD_H
@@ -14,25 +15,29 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "plugin/inside.h"
+
 #define SCOREBOARD_WORKERS 64
 #define SCOREBOARD_THREADS 1024
-#define SCOREBOARD_NAME 64
+#define SCOREBOARD_PLUGINS 256
+#define SCOREBOARD_NAME (PLUGIN_NAME_MAX + 1)
 
 struct scoreboard_thread {
-    uint32_t used;           /* since the worker started */
-    _Atomic uint32_t inside; /* 1 while plugin code runs */
-    uint32_t phase;          /* enum call_phase */
-    uint32_t call_id;
-    uint32_t plugin; /* its number in the worker's registry */
+    uint32_t used; /* since the worker started */
+    struct inside inside;
 };
 
-/* Left by a worker's signal handler before it dies. */
+/* The slot of the worker's first thread, which starts and ends the plugins. */
+#define SCOREBOARD_MAIN 0
+
+/* Left by a worker's signal handler, or by its exit handler, before it dies. */
 struct scoreboard_crash {
-    _Atomic uint32_t valid;
+    _Atomic uint32_t valid; /* it was a signal */
     int signal;
-    int code;
+    uint32_t raised; /* and no fault: then there is no address */
     uint64_t address;
-    int32_t thread; /* its slot, -1: none of ours */
+    int32_t thread; /* the slot of who did it; -1: none of ours */
+    int32_t plugin; /* that the stack leads to; -1: unknown, or more than one in that file */
 };
 
 struct scoreboard_worker {
@@ -40,16 +45,11 @@ struct scoreboard_worker {
     struct scoreboard_crash crash;
     /* the registry as this worker numbered it */
     uint32_t plugin_count;
-    char plugins[256][SCOREBOARD_NAME];
+    char plugins[SCOREBOARD_PLUGINS][SCOREBOARD_NAME];
     struct scoreboard_thread threads[SCOREBOARD_THREADS];
 };
 
-#define SCOREBOARD_QUARANTINE 64
-
 struct scoreboard {
-    /* Plugins that no worker is to call, for workers that start. The supervisor's. */
-    uint32_t quarantine_count;
-    char quarantine[SCOREBOARD_QUARANTINE][SCOREBOARD_NAME];
     struct scoreboard_worker workers[SCOREBOARD_WORKERS];
 };
 

@@ -30,7 +30,21 @@ struct supervisor_worker {
     int control_fd;
     bool replacement; /* of a replacement that is under way; else it fills a gap */
     bool replaced;    /* to leave when its replacement serves */
+    bool failed;      /* said why it cannot start */
+    bool late;        /* did not start in time */
+    bool killed;      /* by us; it had no calls, or had its time */
     uint64_t started_ms;
+    uint64_t recycle_at_ms; /* it asked to be replaced, then or earlier; 0: no */
+    char recycle_why[128];
+};
+
+/* Connections on their way from one worker to another: fds[first] to fds[count - 1]. */
+struct handover {
+    int *fds;
+    unsigned first;
+    unsigned count;
+    unsigned capacity;
+    unsigned next_worker; /* gets the next one */
 };
 
 #define CRASHES_MAX 32
@@ -51,26 +65,44 @@ struct supervisor {
     bool watch_stdin;      /* its end means that the gateway died */
     bool published;
     bool stopping;
-    bool reload_again;       /* asked for while one is under way */
+    bool reload_wanted; /* begins as soon as nothing else is under way */
+    bool reload_waits;  /* for workers that leave; which was said */
+    bool reloading;     /* all are being replaced, not one */
+    char reload_why[64];
     uint64_t saved_prepared; /* what the conf file has */
 
     struct supervisor_worker workers[SCOREBOARD_WORKERS];
     unsigned wanted;       /* how many are to serve */
-    unsigned next_worker;  /* gets the next connection that is handed over */
     unsigned quick_deaths; /* in a row */
     uint64_t start_at_ms;  /* not before */
     struct crash_note crashes[CRASHES_MAX];
     unsigned crash_count;
+    struct handover handover;
 };
+
+/* ---- supervisor_wait.c ---- */
+
+/* One wait for anything that happens, at most so long (-1: for ever), and what follows
+ * from it. */
+void supervisor_wait(struct supervisor *supervisor, int milliseconds);
+
+/* The file that the log goes to; NULL: none. */
+const char *supervisor_log_file(const a6_runner_config *config);
 
 /* ---- supervisor_worker.c ---- */
 
 /* Forks a worker into a free place; its number, or -errno. */
 int supervisor_start_worker(struct supervisor *supervisor);
 
-/* Reads what a worker says until there is nothing more. -ECHILD: it failed to start,
- * which was logged. -EPIPE: it is going. */
-int supervisor_hear_worker(struct supervisor *supervisor, unsigned place);
+/* Lets a worker that is ready accept, and gives it what waits for one. */
+void supervisor_let_serve(struct supervisor *supervisor, unsigned place);
+
+/* Reads what a worker says until there is nothing more. */
+void supervisor_hear_worker(struct supervisor *supervisor, unsigned place);
+
+/* Kills workers whose plugins do not come back from their init; milliseconds until the
+ * next is due, or -1. */
+int supervisor_end_late_starts(struct supervisor *supervisor);
 
 /* Collects dead workers and says why they died. */
 void supervisor_reap(struct supervisor *supervisor);
@@ -86,24 +118,43 @@ unsigned supervisor_count_workers(const struct supervisor *supervisor, enum work
 
 /* ---- supervisor_replace.c: new workers first, then the old ones leave ---- */
 
-/* Replaces all workers; if the new ones cannot start, the old ones stay. */
+/* Replaces all workers, once what is under way is done; if the new ones cannot start,
+ * the old ones stay. */
 void supervisor_reload(struct supervisor *supervisor, const char *why);
 
 /* Replaces one. */
 void supervisor_recycle(struct supervisor *supervisor, unsigned place, const char *why);
 
+/* Begins what was asked for, if nothing is under way; milliseconds until it is to be
+ * called again, or -1. */
+int supervisor_replace(struct supervisor *supervisor);
+
+bool supervisor_is_replacing(const struct supervisor *supervisor);
+
 /* A replacement said that it is ready, or died, or failed. */
 void supervisor_replacement_ready(struct supervisor *supervisor);
 void supervisor_replacement_failed(struct supervisor *supervisor);
 
-/* Gives a connection, whose fd it closes, to a worker that serves. */
+/* ---- supervisor_handover.c ---- */
+
+/* Gives a connection, whose fd it closes, to a worker that serves, as soon as there is
+ * one with room for it. */
 void supervisor_pass_connection(struct supervisor *supervisor, int fd);
+
+/* Tries again to give away what waits. */
+void supervisor_deliver(struct supervisor *supervisor);
+
+bool supervisor_has_undelivered(const struct supervisor *supervisor);
+
+/* At the end: closes what nobody took. */
+void supervisor_drop_undelivered(struct supervisor *supervisor);
 
 /* ---- supervisor_crash.c ---- */
 
 /* Says what a dead worker was doing; notes the plugin, and quarantines it when it has
  * done so too often. */
-void supervisor_note_crash(struct supervisor *supervisor, unsigned place, pid_t pid, int status);
+void supervisor_note_crash(struct supervisor *supervisor, unsigned place,
+                           const struct supervisor_worker *worker, int status);
 
 /* Lets quarantined plugins have another chance. */
 void supervisor_lift_quarantine(struct supervisor *supervisor);

@@ -1,27 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "server/supervisor.h"
 
-/* A worker that does not take a connection for so long is not well. */
-#define PASS_MS 1000
+/* When one worker's replacement could not start, it is tried again after so long. */
+#define RECYCLE_AGAIN_MS 10000u
 
-/* So long a leaving worker may finish its calls: longer than any deadline it gave. */
-static uint32_t leave_ms(const struct supervisor *supervisor)
-{
-    return supervisor->config->deadline_ms + 1000u;
-}
-
-static bool is_replacing(const struct supervisor *supervisor)
+bool supervisor_is_replacing(const struct supervisor *supervisor)
 {
     for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
-        if (supervisor->workers[i].replacement && supervisor->workers[i].state != WORKER_NONE &&
-            supervisor->workers[i].state < WORKER_SERVING)
+        if (supervisor->workers[i].replacement && supervisor->workers[i].state != WORKER_NONE)
             return true;
     }
     return false;
@@ -40,15 +34,30 @@ static void start_replacements(struct supervisor *supervisor, unsigned count)
     }
 }
 
+/* ---- all of them ---- */
+
 void supervisor_reload(struct supervisor *supervisor, const char *why)
 {
-    if (is_replacing(supervisor)) {
-        supervisor->reload_again = true;
+    supervisor->reload_wanted = true;
+    snprintf(supervisor->reload_why, sizeof(supervisor->reload_why), "%s", why);
+}
+
+static void start_reload(struct supervisor *supervisor)
+{
+    unsigned leaving = supervisor_count_workers(supervisor, WORKER_LEAVING);
+
+    /* The workers that serve, their replacements, and those that still leave. */
+    if (leaving + 2 * supervisor->wanted > SCOREBOARD_WORKERS) {
+        if (!supervisor->reload_waits)
+            log_warn("a reload (%s) waits: %u workers of earlier reloads still finish their calls",
+                     supervisor->reload_why, leaving);
+        supervisor->reload_waits = true;
         return;
     }
-    log_info("reload (%s): %u new worker%s", why, supervisor->wanted,
+    log_info("reload (%s): %u new worker%s", supervisor->reload_why, supervisor->wanted,
              supervisor->wanted == 1 ? "" : "s");
-    supervisor->reload_again = false;
+    supervisor->reload_wanted = supervisor->reload_waits = false;
+    supervisor->reloading = true;
     supervisor->quick_deaths = 0;
     supervisor_lift_quarantine(supervisor);
     for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
@@ -58,15 +67,63 @@ void supervisor_reload(struct supervisor *supervisor, const char *why)
     start_replacements(supervisor, supervisor->wanted);
 }
 
+/* ---- one ---- */
+
 void supervisor_recycle(struct supervisor *supervisor, unsigned place, const char *why)
 {
     struct supervisor_worker *worker = &supervisor->workers[place];
 
-    if (worker->state != WORKER_SERVING || worker->replaced || is_replacing(supervisor))
-        return; /* it will ask again if it still has to */
-    log_info("worker %u (pid %d) is replaced: %s", place, (int)worker->pid, why);
-    worker->replaced = true;
-    start_replacements(supervisor, 1);
+    worker->recycle_at_ms = clock_ms();
+    snprintf(worker->recycle_why, sizeof(worker->recycle_why), "%s", why);
+}
+
+static bool is_due(const struct supervisor_worker *worker)
+{
+    return worker->state == WORKER_SERVING && worker->recycle_at_ms &&
+           clock_ms() >= worker->recycle_at_ms;
+}
+
+static void start_recycling(struct supervisor *supervisor)
+{
+    for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
+        struct supervisor_worker *worker = &supervisor->workers[i];
+        if (!is_due(worker))
+            continue;
+        log_info("worker %u (pid %d) is replaced: %s", i, (int)worker->pid, worker->recycle_why);
+        worker->replaced = true;
+        start_replacements(supervisor, 1);
+        return;
+    }
+}
+
+int supervisor_replace(struct supervisor *supervisor)
+{
+    if (supervisor_is_replacing(supervisor) || !supervisor->published)
+        return -1;
+    supervisor->reloading = false;
+    if (supervisor->reload_wanted)
+        start_reload(supervisor);
+    if (!supervisor_is_replacing(supervisor))
+        start_recycling(supervisor);
+    for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
+        if (supervisor->workers[i].state == WORKER_SERVING && supervisor->workers[i].recycle_at_ms)
+            return RECYCLE_AGAIN_MS;
+    }
+    return -1;
+}
+
+/* ---- how it ends ---- */
+
+/* From here on its end is no news. */
+static void send_off(struct supervisor_worker *worker)
+{
+    bool hears = worker->state != WORKER_STARTING;
+
+    worker->state = WORKER_LEAVING;
+    if (hears && control_send(worker->control_fd, CONTROL_HAND_OVER, 0, NULL, -1) == 0)
+        return;
+    worker->killed = true; /* it has no calls yet, or does not listen any more */
+    kill(worker->pid, SIGKILL);
 }
 
 void supervisor_replacement_ready(struct supervisor *supervisor)
@@ -76,22 +133,14 @@ void supervisor_replacement_ready(struct supervisor *supervisor)
             return; /* not all yet */
     }
     for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
-        struct supervisor_worker *worker = &supervisor->workers[i];
-        if (!worker->replacement || worker->state != WORKER_READY)
-            continue;
-        (void)control_send(worker->control_fd, CONTROL_SERVE, 0, NULL, -1);
-        worker->state = WORKER_SERVING;
-        worker->replacement = false;
+        if (supervisor->workers[i].replacement && supervisor->workers[i].state == WORKER_READY)
+            supervisor_let_serve(supervisor, i);
     }
     for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
         struct supervisor_worker *worker = &supervisor->workers[i];
-        if (!worker->replaced || worker->state == WORKER_NONE || worker->state == WORKER_LEAVING)
-            continue;
-        worker->state = WORKER_LEAVING;
-        (void)control_send(worker->control_fd, CONTROL_HAND_OVER, leave_ms(supervisor), NULL, -1);
+        if (worker->replaced && worker->state != WORKER_NONE && worker->state != WORKER_LEAVING)
+            send_off(worker);
     }
-    if (supervisor->reload_again)
-        supervisor_reload(supervisor, "asked for again");
 }
 
 void supervisor_replacement_failed(struct supervisor *supervisor)
@@ -99,36 +148,12 @@ void supervisor_replacement_failed(struct supervisor *supervisor)
     log_error("the new workers cannot start: the old ones go on, with the plugins that they have");
     for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
         struct supervisor_worker *worker = &supervisor->workers[i];
+        if (worker->replaced && worker->recycle_at_ms)
+            worker->recycle_at_ms = clock_ms() + RECYCLE_AGAIN_MS;
         worker->replaced = false;
-        if (!worker->replacement || worker->state == WORKER_NONE || worker->state >= WORKER_SERVING)
+        if (!worker->replacement || worker->state == WORKER_NONE)
             continue;
-        /* From here on it is one that leaves; its end is no news. */
         worker->replacement = false;
-        worker->state = WORKER_LEAVING;
-        (void)control_send(worker->control_fd, CONTROL_DRAIN, 0, NULL, -1);
+        send_off(worker);
     }
-}
-
-void supervisor_pass_connection(struct supervisor *supervisor, int fd)
-{
-    if (fd < 0)
-        return;
-    for (unsigned tries = 0; tries < SCOREBOARD_WORKERS; tries++) {
-        unsigned place = supervisor->next_worker++ % SCOREBOARD_WORKERS;
-        struct supervisor_worker *worker = &supervisor->workers[place];
-        if (worker->state != WORKER_SERVING)
-            continue;
-        int error = control_send(worker->control_fd, CONTROL_CONNECTION, 0, NULL, fd);
-        if (error == -EAGAIN) {
-            struct pollfd room = {.fd = worker->control_fd, .events = POLLOUT};
-            if (poll(&room, 1, PASS_MS) > 0)
-                error = control_send(worker->control_fd, CONTROL_CONNECTION, 0, NULL, fd);
-        }
-        if (!error) {
-            close(fd);
-            return;
-        }
-    }
-    log_error("a connection could not be handed over and is closed");
-    close(fd);
 }

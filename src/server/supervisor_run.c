@@ -21,6 +21,7 @@
 #define PROD_LOG "logs/runner.log"
 #define CELLS_MAX 65536u
 #define SAVE_EVERY_MS 1000
+#define WAIT_MAX_MS 3600000
 /* The gateway kills a second after SIGTERM. */
 #define KILL_AFTER_MS 60u
 
@@ -33,8 +34,7 @@ static int fail(const char *text)
     return 1;
 }
 
-/* The file that the log goes to; NULL: none. */
-static const char *log_file(const a6_runner_config *config)
+const char *supervisor_log_file(const a6_runner_config *config)
 {
     if (config->log_file)
         return config->log_file;
@@ -47,7 +47,7 @@ static int open_log(const a6_runner_config *config)
     enum log_level by_mode = config->mode == A6_MODE_DEV ? LOG_INFO : LOG_WARN;
     struct log_config log = {
         .level = config->log_level >= 0 ? (enum log_level)config->log_level : by_mode,
-        .file = log_file(config),
+        .file = supervisor_log_file(config),
         .fd = config->log_fd >= 0 ? config->log_fd : STDOUT_FILENO,
         .function = NULL,
         .user = config->log_user,
@@ -129,41 +129,13 @@ static int watch_signals(struct supervisor *supervisor)
     sigaddset(&set, SIGCHLD);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a write beyond a limit is an error, not the end */
     supervisor->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     return supervisor->signal_fd < 0 ? -errno : 0;
 }
 
-static void read_signals(struct supervisor *supervisor)
-{
-    struct signalfd_siginfo info;
-
-    while (read(supervisor->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        switch (info.ssi_signo) {
-        case SIGTERM:
-        case SIGINT:
-            supervisor->stopping = true;
-            break;
-        case SIGHUP:
-            supervisor_reload(supervisor, "SIGHUP");
-            break;
-        case SIGUSR1:
-            if (log_reopen() < 0)
-                log_error("the log file cannot be opened anew");
-            else if (log_file(supervisor->config))
-                privileges_give_file(supervisor->config, log_file(supervisor->config));
-            if (supervisor->config->sandbox)
-                supervisor_reload(supervisor, "SIGUSR1: its workers can open no file");
-            else
-                supervisor_tell_workers(supervisor, CONTROL_REOPEN_LOG, 0);
-            break;
-        default:
-            break;
-        }
-    }
-}
-
 /* The first workers: any that cannot start is a mistake of the operator's, and the
- * socket is not opened. */
+ * socket is not opened. -ECANCELED: told to stop meanwhile. */
 static int start_first_workers(struct supervisor *supervisor)
 {
     for (unsigned i = 0; i < supervisor->wanted; i++) {
@@ -173,17 +145,13 @@ static int start_first_workers(struct supervisor *supervisor)
             return place;
         }
     }
-    for (unsigned i = 0; i < supervisor->wanted; i++) {
-        struct supervisor_worker *worker = &supervisor->workers[i];
-        struct pollfd wait = {.fd = worker->control_fd, .events = POLLIN};
-        while (worker->state == WORKER_STARTING) {
-            (void)poll(&wait, 1, -1);
-            int error = supervisor_hear_worker(supervisor, i);
-            if (error == -EPIPE)
-                log_error("a worker died while it was starting; a plugin's init crashes?");
-            if (error)
-                return error;
-        }
+    while (supervisor_count_workers(supervisor, WORKER_READY) < supervisor->wanted) {
+        if (supervisor->stopping)
+            return -ECANCELED;
+        if (supervisor_count_workers(supervisor, WORKER_NONE) >
+            SCOREBOARD_WORKERS - supervisor->wanted)
+            return -ECHILD; /* one is dead; it was said why */
+        supervisor_wait(supervisor, supervisor_end_late_starts(supervisor));
     }
     return 0;
 }
@@ -191,10 +159,8 @@ static int start_first_workers(struct supervisor *supervisor)
 static void let_serve(struct supervisor *supervisor)
 {
     supervisor->published = true;
-    for (unsigned i = 0; i < supervisor->wanted; i++) {
-        (void)control_send(supervisor->workers[i].control_fd, CONTROL_SERVE, 0, NULL, -1);
-        supervisor->workers[i].state = WORKER_SERVING;
-    }
+    for (unsigned i = 0; i < supervisor->wanted; i++)
+        supervisor_let_serve(supervisor, i);
 }
 
 static int start(struct supervisor *supervisor, char *error, size_t size)
@@ -239,79 +205,48 @@ static int start(struct supervisor *supervisor, char *error, size_t size)
     return 0;
 }
 
-static int wait_time(struct supervisor *supervisor, int workers_ms)
+static int sooner(int one, int other)
+{
+    if (one < 0 || other < 0)
+        return one > other ? one : other;
+    return one < other ? one : other;
+}
+
+/* Does what time alone brings; milliseconds until there is more of it. */
+static int keep_time(struct supervisor *supervisor)
 {
     const a6_runner_config *config = supervisor->config;
-    uint64_t ttl = (uint64_t)config->conf_expire_time * TTL_PER_SECOND_MS;
-    uint64_t expire = conf_store_expire(supervisor->heritage.store, clock_ms());
-    uint64_t wait = expire ? expire : ttl;
+    uint64_t now = clock_ms();
+    uint64_t expire = conf_store_expire(supervisor->heritage.store, now);
+    int wait = expire && expire < WAIT_MAX_MS ? (int)expire : WAIT_MAX_MS;
 
-    if (workers_ms >= 0 && (uint64_t)workers_ms < wait)
-        wait = (uint64_t)workers_ms;
-    if (config->conf_file && wait > SAVE_EVERY_MS)
-        wait = SAVE_EVERY_MS;
-    if (supervisor->reload_at_ms) {
-        uint64_t now = clock_ms();
-        uint64_t left = supervisor->reload_at_ms > now ? supervisor->reload_at_ms - now : 0;
-        wait = left < wait ? left : wait;
+    if (supervisor->reload_at_ms && now >= supervisor->reload_at_ms) {
+        supervisor->reload_at_ms = 0;
+        supervisor_reload(supervisor, "a plugin file has changed");
     }
-    return wait > 3600000 ? 3600000 : (int)wait;
-}
-
-/* The gateway's end of stdin is closed when it dies, however it dies. */
-static bool stdin_ended(void)
-{
-    char ignored[256];
-    ssize_t got = read(STDIN_FILENO, ignored, sizeof(ignored));
-
-    return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
-}
-
-/* One wait for anything that happens, and what follows from it. */
-static void supervise_once(struct supervisor *supervisor)
-{
-    enum { SIGNALS, STDIN, FILES, FIRST_WORKER };
-    struct pollfd fds[FIRST_WORKER + SCOREBOARD_WORKERS];
-    unsigned place[FIRST_WORKER + SCOREBOARD_WORKERS];
-    nfds_t count = FIRST_WORKER;
-    int wait = supervisor_fill_gaps(supervisor);
-
-    fds[SIGNALS] = (struct pollfd){.fd = supervisor->signal_fd, .events = POLLIN};
-    fds[STDIN] =
-        (struct pollfd){.fd = supervisor->watch_stdin ? STDIN_FILENO : -1, .events = POLLIN};
-    fds[FILES] = (struct pollfd){.fd = supervisor->watch_fd, .events = POLLIN};
-    for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
-        if (supervisor->workers[i].state == WORKER_NONE)
-            continue;
-        place[count] = i;
-        fds[count++] = (struct pollfd){.fd = supervisor->workers[i].control_fd, .events = POLLIN};
-    }
-    if (poll(fds, count, wait_time(supervisor, wait)) < 0)
-        return;
-    for (nfds_t i = FIRST_WORKER; i < count; i++) {
-        if (fds[i].revents & POLLIN)
-            (void)supervisor_hear_worker(supervisor, place[i]);
-    }
-    if (fds[SIGNALS].revents)
-        read_signals(supervisor);
-    supervisor_reap(supervisor); /* a worker's end may be seen before its signal */
-    if (fds[FILES].revents)
-        supervisor_read_watch(supervisor);
-    if (fds[STDIN].revents && stdin_ended()) {
-        log_info("stdin has ended: the gateway that started this runner is gone");
-        supervisor->stopping = true;
-    }
+    if (supervisor->reload_at_ms)
+        wait = sooner(wait, (int)(supervisor->reload_at_ms - now));
+    save_confs(supervisor);
+    if (config->conf_file)
+        wait = sooner(wait, SAVE_EVERY_MS);
+    wait = sooner(wait, supervisor_replace(supervisor));
+    wait = sooner(wait, supervisor_fill_gaps(supervisor));
+    return sooner(wait, supervisor_end_late_starts(supervisor));
 }
 
 static void supervise(struct supervisor *supervisor)
 {
-    while (!supervisor->stopping) {
-        supervise_once(supervisor);
-        if (supervisor->reload_at_ms && clock_ms() >= supervisor->reload_at_ms) {
-            supervisor->reload_at_ms = 0;
-            supervisor_reload(supervisor, "a plugin file has changed");
-        }
-        save_confs(supervisor);
+    while (!supervisor->stopping)
+        supervisor_wait(supervisor, keep_time(supervisor));
+}
+
+static void kill_workers(struct supervisor *supervisor)
+{
+    for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
+        if (supervisor->workers[i].state == WORKER_NONE)
+            continue;
+        supervisor->workers[i].killed = true;
+        kill(supervisor->workers[i].pid, SIGKILL);
     }
 }
 
@@ -324,19 +259,15 @@ static void stop(struct supervisor *supervisor)
     listener_withdraw(&supervisor->listener);
     supervisor_tell_workers(supervisor, CONTROL_DRAIN, supervisor->config->drain_ms);
     while (supervisor_count_workers(supervisor, WORKER_NONE) < SCOREBOARD_WORKERS) {
-        struct pollfd wait = {.fd = supervisor->signal_fd, .events = POLLIN};
         uint64_t now = clock_ms();
-        if (now >= kill_at) {
-            for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
-                if (supervisor->workers[i].state != WORKER_NONE)
-                    kill(supervisor->workers[i].pid, SIGKILL);
-            }
-            kill_at = UINT64_MAX; /* they will be gone */
+        if (now < kill_at) {
+            supervisor_wait(supervisor, (int)(kill_at - now));
+            continue;
         }
-        (void)poll(&wait, 1, kill_at == UINT64_MAX ? 20 : (int)(kill_at - now));
-        read_signals(supervisor);
-        supervisor_reap(supervisor);
+        kill_workers(supervisor);
+        kill_at = now + KILL_AFTER_MS; /* they will be gone */
     }
+    supervisor_drop_undelivered(supervisor);
 }
 
 int a6_runner_run(const a6_runner_config *config)
@@ -351,12 +282,13 @@ int a6_runner_run(const a6_runner_config *config)
     supervisor.wanted = config->workers ? config->workers : 1;
     if (open_log(config) < 0)
         return 1;
-    if (start(&supervisor, error, sizeof(error)) == 0) {
+    int failed = start(&supervisor, error, sizeof(error));
+    if (!failed)
         supervise(&supervisor);
+    if (!failed || failed == -ECANCELED)
         log_info("stopping");
-    } else {
+    else
         status = *error ? fail(error) : 1;
-    }
     stop(&supervisor);
     save_confs(&supervisor);
     listener_close(&supervisor.listener);

@@ -18,6 +18,8 @@
 #define QUICK_DEATH_MS 1000u
 #define BACKOFF_FIRST_MS 100u
 #define BACKOFF_MAX_MS 5000u
+/* One that is killed because it does not start may take so long to say where it is. */
+#define LAST_WORDS_MS 3000u
 
 /* In the child: lets go of what is the supervisor's alone. */
 static void leave_supervisor(struct supervisor *supervisor, unsigned place, pid_t parent)
@@ -33,6 +35,9 @@ static void leave_supervisor(struct supervisor *supervisor, unsigned place, pid_
     close(supervisor->signal_fd);
     if (supervisor->watch_fd >= 0)
         close(supervisor->watch_fd);
+    /* A connection ends for its peer when the last of its descriptors is closed. */
+    for (unsigned i = supervisor->handover.first; i < supervisor->handover.count; i++)
+        close(supervisor->handover.fds[i]);
     if (supervisor->watch_stdin) {
         int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
         if (null >= 0) {
@@ -83,52 +88,58 @@ int supervisor_start_worker(struct supervisor *supervisor)
     return place;
 }
 
-static int hear(struct supervisor *supervisor, unsigned place,
-                const struct control_message *message)
+void supervisor_let_serve(struct supervisor *supervisor, unsigned place)
+{
+    struct supervisor_worker *worker = &supervisor->workers[place];
+
+    (void)control_send(worker->control_fd, CONTROL_SERVE, 0, NULL, -1);
+    worker->state = WORKER_SERVING;
+    worker->replacement = false;
+    supervisor_deliver(supervisor);
+}
+
+static void hear(struct supervisor *supervisor, unsigned place,
+                 const struct control_message *message)
 {
     struct supervisor_worker *worker = &supervisor->workers[place];
 
     switch (message->type) {
     case CONTROL_READY:
+        if (worker->state != WORKER_STARTING)
+            return; /* it was sent off meanwhile */
         worker->state = WORKER_READY;
-        if (worker->replacement) {
+        if (worker->replacement)
             supervisor_replacement_ready(supervisor);
-        } else if (supervisor->published) {
-            (void)control_send(worker->control_fd, CONTROL_SERVE, 0, NULL, -1);
-            worker->state = WORKER_SERVING;
-        }
-        return 0;
+        else if (supervisor->published)
+            supervisor_let_serve(supervisor, place);
+        return;
     case CONTROL_FAILED:
         log_error("%s", message->text);
-        if (worker->replacement)
-            supervisor_replacement_failed(supervisor);
-        return -ECHILD;
+        worker->failed = true;
+        return;
     case CONTROL_CONNECTION:
         supervisor_pass_connection(supervisor, message->fd);
-        return 0;
+        return;
     case CONTROL_RECYCLE:
         supervisor_recycle(supervisor, place, message->text);
-        return 0;
+        return;
     default:
         if (message->fd >= 0)
             close(message->fd);
-        return 0;
     }
 }
 
-int supervisor_hear_worker(struct supervisor *supervisor, unsigned place)
+void supervisor_hear_worker(struct supervisor *supervisor, unsigned place)
 {
+    const struct supervisor_worker *worker = &supervisor->workers[place];
     struct control_message message;
+    int error;
 
-    while (supervisor->workers[place].state != WORKER_NONE) {
-        int error = control_receive(supervisor->workers[place].control_fd, &message);
-        if (error)
-            return error == -EAGAIN ? 0 : error;
-        error = hear(supervisor, place, &message);
-        if (error)
-            return error;
-    }
-    return 0;
+    while (!(error = control_receive(worker->control_fd, &message)))
+        hear(supervisor, place, &message);
+    /* It is dead, or as good as dead: a plugin has closed what is not its own. */
+    if (error == -EPIPE)
+        kill(worker->pid, SIGKILL);
 }
 
 /* A worker that was to serve has died: when may the next one start? */
@@ -151,30 +162,41 @@ static void plan_next(struct supervisor *supervisor, const struct supervisor_wor
     supervisor->start_at_ms = now + wait;
 }
 
+/* The one that was to be replaced has died: its replacement fills the gap. */
+static void promote_replacement(struct supervisor *supervisor)
+{
+    for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
+        if (supervisor->workers[i].state != WORKER_NONE)
+            supervisor->workers[i].replacement = false;
+    }
+}
+
 static void bury(struct supervisor *supervisor, unsigned place, int status)
 {
-    struct supervisor_worker worker = supervisor->workers[place];
-
     /* What it said before it died: connections, perhaps, or why it could not start. */
-    (void)supervisor_hear_worker(supervisor, place);
+    supervisor_hear_worker(supervisor, place);
+    struct supervisor_worker worker = supervisor->workers[place];
+    bool in_order = WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
+                    (worker.state == WORKER_LEAVING || supervisor->stopping);
+
     close(worker.control_fd);
     supervisor->workers[place] = (struct supervisor_worker){.state = WORKER_NONE};
+    if (!in_order && !worker.killed)
+        supervisor_note_crash(supervisor, place, &worker, status);
     if (supervisor->stopping)
         return;
-    if (worker.state == WORKER_LEAVING && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-        if (!supervisor_count_workers(supervisor, WORKER_LEAVING))
+    if (worker.state == WORKER_LEAVING) {
+        if (in_order && !supervisor_count_workers(supervisor, WORKER_LEAVING))
             log_info("the new workers have every connection now");
         return;
     }
-    if (worker.replacement && worker.state < WORKER_SERVING) {
-        if (WIFSIGNALED(status))
-            supervisor_note_crash(supervisor, place, worker.pid, status);
+    if (worker.replacement) {
         supervisor_replacement_failed(supervisor);
         return;
     }
-    supervisor_note_crash(supervisor, place, worker.pid, status);
-    if (worker.state != WORKER_LEAVING)
-        plan_next(supervisor, &worker);
+    if (worker.replaced && !supervisor->reloading)
+        promote_replacement(supervisor);
+    plan_next(supervisor, &worker);
 }
 
 void supervisor_reap(struct supervisor *supervisor)
@@ -200,6 +222,33 @@ void supervisor_tell_workers(struct supervisor *supervisor, enum control_type ty
     }
 }
 
+int supervisor_end_late_starts(struct supervisor *supervisor)
+{
+    uint64_t now = clock_ms();
+    uint64_t soonest = UINT64_MAX;
+
+    for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
+        struct supervisor_worker *worker = &supervisor->workers[i];
+        if (worker->state != WORKER_STARTING)
+            continue;
+        uint64_t due = worker->started_ms + supervisor->config->start_timeout_ms;
+        if (worker->late) {
+            due += LAST_WORDS_MS;
+        } else if (now >= due) {
+            log_error("worker %u (pid %d) has not started within %u ms and is killed; its stack, "
+                      "if it comes, shows where its plugins hang (see --start-timeout)",
+                      i, (int)worker->pid, supervisor->config->start_timeout_ms);
+            worker->late = true;
+            kill(worker->pid, SIGABRT); /* it shows its stack and dies */
+            due += LAST_WORDS_MS;
+        }
+        if (now >= due)
+            kill(worker->pid, SIGKILL);
+        soonest = due < soonest ? due : soonest;
+    }
+    return soonest == UINT64_MAX ? -1 : soonest > now ? (int)(soonest - now) : 0;
+}
+
 unsigned supervisor_count_workers(const struct supervisor *supervisor, enum worker_state state)
 {
     unsigned count = 0;
@@ -216,18 +265,21 @@ int supervisor_fill_gaps(struct supervisor *supervisor)
 
     for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
         const struct supervisor_worker *worker = &supervisor->workers[i];
-        have += worker->state != WORKER_NONE && worker->state != WORKER_LEAVING &&
-                !(worker->replacement && worker->state < WORKER_SERVING);
+        have +=
+            worker->state != WORKER_NONE && worker->state != WORKER_LEAVING && !worker->replacement;
     }
     while (have < supervisor->wanted) {
         if (now < supervisor->start_at_ms)
             return (int)(supervisor->start_at_ms - now);
-        int error = supervisor_start_worker(supervisor);
-        if (error < 0) {
-            log_error("a worker cannot be started: %s", strerror(-error));
+        int place = supervisor_start_worker(supervisor);
+        if (place < 0) {
+            log_error("a worker cannot be started: %s; it is tried again in a second",
+                      strerror(-place));
             supervisor->start_at_ms = now + 1000;
             return 1000;
         }
+        /* With the code that was there before the reload, or the new: who knows. */
+        supervisor->workers[place].replaced = supervisor->reloading;
         have++;
     }
     return -1;

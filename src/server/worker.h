@@ -64,6 +64,17 @@ _Noreturn void worker_lost_descriptor(const char *which, int error);
 /* Any thread: asks the supervisor, once, for a replacement. */
 void worker_ask_recycling(struct worker *worker, const char *why);
 
+/* Serves a connection that an older worker gave away; closes fd if it cannot. */
+void worker_adopt(struct worker *worker, int fd);
+
+/* ---- worker_end.c; each gives the exit status ---- */
+
+/* The runner stops: finishes what is under way, closes, ends the plugins. */
+int worker_stop(struct worker *worker, uint64_t until_ms);
+
+/* A newer worker serves: ends when the last connection is given away or closed. */
+int worker_leave(struct worker *worker);
+
 /*
  * The whole life of a worker, from after the fork to its exit status. Closes what of
  * the supervisor's it must not keep before it is called.

@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
-#include "server/scoreboard.h"
 #include "server/worker_conn.h"
 #include "server/worker_exchange.h"
 #include "server/worker_loop.h"
@@ -201,16 +200,10 @@ static void resume(struct call *call)
 static void enter(struct call *call, const struct plugin *plugin)
 {
     struct exchange *exchange = call->owner;
-    struct crew_thread *self = crew_self;
 
-    if (self && self->slot) {
-        self->slot->plugin = plugin->number;
-        self->slot->phase = call->phase;
-        self->slot->call_id = call->id;
-        atomic_store_explicit(&self->slot->inside, 1, memory_order_release);
-    }
+    (void)plugin;
     inside = exchange;
-    atomic_store_explicit(&exchange->thread, self ? self->id : 0, memory_order_relaxed);
+    atomic_store_explicit(&exchange->thread, crew_self ? crew_self->id : 0, memory_order_relaxed);
     if (!exchange->apart) {
         exchange->deadline_ms = call->deadline_ms;
         exchange->loop->running_plugin = call->chain->steps[call->step].plugin;
@@ -221,10 +214,7 @@ static void enter(struct call *call, const struct plugin *plugin)
 static void leave(struct call *call)
 {
     struct exchange *exchange = call->owner;
-    struct crew_thread *self = crew_self;
 
-    if (self && self->slot)
-        atomic_store_explicit(&self->slot->inside, 0, memory_order_release);
     inside = NULL;
     atomic_store_explicit(&exchange->thread, 0, memory_order_relaxed);
     if (!exchange->apart && !loop_leave(exchange->loop, exchange->turn))

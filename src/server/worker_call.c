@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "conf/store.h"
+#include "plugin/inside.h"
 #include "server/worker_conn.h"
 #include "server/worker_exchange.h"
 #include "server/worker_loop.h"
@@ -166,6 +167,7 @@ static enum conn_outcome parse_and_run(struct conn *conn, struct conf_record *re
     loop->running = exchange;
     loop->running_chain = NULL;
     loop->running_plugin = NULL;
+    inside_call(exchange->call.id);
     exchange->turn = loop_enter(loop);
     int error = confs_parse(&loop->worker->confs, record, &chain);
     if (!loop_leave(loop, exchange->turn)) {

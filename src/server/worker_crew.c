@@ -24,6 +24,7 @@ int crew_init(struct crew *crew, struct worker *worker, uint32_t max)
 {
     crew->worker = worker;
     crew->max = max;
+    crew->slots[SCOREBOARD_MAIN / 8] |= 1u << SCOREBOARD_MAIN % 8;
     crew->queue_end = &crew->queue;
     int error = pthread_mutex_init(&crew->lock, NULL);
     return error ? -error : -pthread_cond_init(&crew->changed, NULL);
@@ -34,14 +35,13 @@ static void take_slot(struct crew *crew, struct crew_thread *thread)
     struct scoreboard_worker *board = &crew->worker->heritage->board->workers[crew->worker->number];
 
     thread->slot_number = -1;
-    thread->slot = NULL;
     for (unsigned i = 0; i < SCOREBOARD_THREADS; i++) {
         if (crew->slots[i / 8] & 1u << i % 8)
             continue;
         crew->slots[i / 8] |= (uint8_t)(1u << i % 8);
         thread->slot_number = (int)i;
-        thread->slot = &board->threads[i];
-        thread->slot->used = 1;
+        thread->place = &board->threads[i].inside;
+        board->threads[i].used = 1;
         return;
     }
 }
@@ -87,6 +87,7 @@ static void *crew_main(void *argument)
     struct crew *crew = &self->worker->crew;
     crew_self = self;
     self->id = gettid();
+    inside_place = self->place;
     self->signal_stack = crash_stack_enter();
     pthread_mutex_lock(&crew->lock);
     while (self->loop || self->exchange || wait_for_work(crew, self)) {

@@ -15,7 +15,7 @@
 struct exchange;
 struct loop;
 struct worker;
-struct scoreboard_thread;
+struct inside;
 
 struct crew_thread {
     struct worker *worker;
@@ -24,8 +24,8 @@ struct crew_thread {
     pthread_cond_t wake;
     struct loop *loop; /* what it was given */
     struct exchange *exchange;
-    struct scoreboard_thread *slot;
-    int slot_number;
+    int slot_number; /* on the scoreboard; -1: there was none left */
+    struct inside *place;
     void *signal_stack;
 };
 

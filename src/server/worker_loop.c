@@ -235,7 +235,10 @@ static bool read_inbox(struct loop *loop)
 
     while (conns) {
         struct conn *next = conns->next;
-        (void)conn_adopt(loop, conns);
+        /* It came too late for hand_over to see it. */
+        if (conn_adopt(loop, conns) == 0 && loop->handed_over &&
+            atomic_load_explicit(&loop->worker->handing_over, memory_order_relaxed))
+            (void)conn_hand_over(conns);
         conns = next;
     }
     if (accept)
@@ -323,13 +326,13 @@ static void hand_over(struct loop *loop)
 {
     struct conn *next;
 
-    loop->handed_over = true;
     accept_stop(loop);
     for (struct conn *conn = loop->conns; conn; conn = next) {
         next = conn->next;
         if (!conn->exchange)
             (void)conn_hand_over(conn);
     }
+    atomic_store(&loop->handed_over, true);
 }
 
 /* False: the loop was lost on the way; its next driver does the rest. */

@@ -54,10 +54,10 @@ struct loop {
     struct timer accept_timer;
     struct timer expire_timer;
     bool accepting;
-    bool handed_over;
-    bool closed;        /* every connection was told that it is closed */
-    bool stirred;       /* something came on a connection since the last look */
-    uint32_t uncounted; /* calls since the worker's count was brought up to date */
+    _Atomic bool handed_over; /* accepts nothing more, and keeps nothing that is idle */
+    bool closed;              /* every connection was told that it is closed */
+    bool stirred;             /* something came on a connection since the last look */
+    uint32_t uncounted;       /* calls since the worker's count was brought up to date */
     _Atomic bool stop;
 
     /* For the worker's main thread, while the worker drains. */

@@ -23,14 +23,6 @@
 #include "server/worker_stack.h"
 #include "server/worker_watch.h"
 
-/* While draining: so long without anything new is the end. */
-#define DRAIN_QUIET_MS 50u
-#define DRAIN_LOOK_MS 10
-/* Of the time to drain, the last so much is for closing what never is quiet. */
-#define CLOSE_MS 60u
-/* Threads that are still inside a plugin at the end get so long to come out. */
-#define FINISH_MS 20u
-
 /* Calls `load` for each part of a list that ':' separates. */
 static int load_each(struct worker *worker, const char *list,
                      int (*load)(struct registry *, const char *, char *, size_t), char *error,
@@ -63,8 +55,6 @@ static int load_plugins(struct worker *worker, char *error, size_t size)
         failed = load_each(worker, config->plugin_dirs, loader_folder, error, size);
     if (!failed)
         failed = load_each(worker, config->plugin_files, loader_file, error, size);
-    if (!failed)
-        failed = loader_start(&worker->registry, worker->heritage->cells, error, size);
     return failed;
 }
 
@@ -87,9 +77,8 @@ static void fill_scoreboard(struct worker *worker)
         board->plugins[i][SCOREBOARD_NAME - 1] = 0;
         board->plugin_count = i + 1;
     }
-    board->pid = getpid();
-    for (unsigned i = 0; i < worker->heritage->board->quarantine_count; i++)
-        quarantine(worker, worker->heritage->board->quarantine[i]);
+    for (unsigned i = 0; i < worker->heritage->quarantine.count; i++)
+        quarantine(worker, worker->heritage->quarantine.plugins[i]);
 }
 
 /* Half of the machine, and no more than four: one loop alone answers hundreds of
@@ -135,6 +124,10 @@ static int start(struct worker *worker, char *error, size_t size)
     if (failed)
         return failed;
     fill_scoreboard(worker);
+    crash_know(&worker->registry);
+    failed = loader_start(&worker->registry, worker->heritage->cells, error, size);
+    if (failed)
+        return failed;
     worker->limits = (struct call_limits){.max_memory = config->max_call_bytes,
                                           .max_body = config->max_body_bytes,
                                           .deadline_ms = config->deadline_ms};
@@ -151,86 +144,7 @@ static int start(struct worker *worker, char *error, size_t size)
     return failed;
 }
 
-static void look_at_loops(struct worker *worker, uint32_t *busy, uint64_t *active_ms)
-{
-    for (unsigned i = 0; i < worker->loop_count; i++)
-        loop_wake(worker->loops[i]);
-    poll(NULL, 0, DRAIN_LOOK_MS);
-    *busy = 0;
-    for (unsigned i = 0; i < worker->loop_count; i++) {
-        uint64_t at = atomic_load(&worker->loops[i]->active_ms);
-        *busy += atomic_load(&worker->loops[i]->busy);
-        if (at > *active_ms)
-            *active_ms = at;
-    }
-}
-
-/* Serves until nothing has been under way for a moment, or until the time is nearly
- * over; then closes the connections, in order. */
-static void drain(struct worker *worker, uint64_t until_ms)
-{
-    uint64_t active = clock_ms();
-    uint32_t busy = 0;
-    uint64_t close_at = until_ms > active + CLOSE_MS ? until_ms - CLOSE_MS : active;
-
-    atomic_store(&worker->draining, true);
-    do
-        look_at_loops(worker, &busy, &active);
-    while (clock_ms() < close_at && (busy || clock_ms() <= active + DRAIN_QUIET_MS));
-
-    atomic_store(&worker->closing, true);
-    do
-        look_at_loops(worker, &busy, &active);
-    while (atomic_load(&worker->connections) && clock_ms() < close_at + CLOSE_MS);
-}
-
-static int finish(struct worker *worker, uint64_t until_ms)
-{
-    for (unsigned i = 0; i < worker->loop_count; i++) {
-        atomic_store(&worker->loops[i]->stop, true);
-        loop_wake(worker->loops[i]);
-    }
-    watch_stop();
-    profile_stop();
-    if (!crew_stop(&worker->crew, until_ms)) {
-        log_warn("a plugin is still running at the end; its call is lost");
-        log_close();
-        _exit(0); /* its memory is in use */
-    }
-    for (unsigned i = 0; i < worker->loop_count; i++)
-        loop_free(worker->loops[i]);
-    confs_free(&worker->confs);
-    registry_free(&worker->registry);
-    return 0;
-}
-
-/* A newer worker serves. Ends when the last connection is given away or closed. */
-static int leave(struct worker *worker, uint64_t until_ms)
-{
-    struct pollfd control = {.fd = worker->control_fd, .events = POLLIN};
-
-    atomic_store(&worker->handing_over, true);
-    while (atomic_load(&worker->connections) && clock_ms() < until_ms) {
-        struct control_message message;
-        for (unsigned i = 0; i < worker->loop_count; i++)
-            loop_wake(worker->loops[i]);
-        if (poll(&control, 1, DRAIN_LOOK_MS) <= 0)
-            continue;
-        int error = control_receive(worker->control_fd, &message);
-        if (error == -EPIPE)
-            _exit(1);
-        if (!error && message.fd >= 0)
-            close(message.fd);
-        if (!error && message.type == CONTROL_DRAIN) {
-            drain(worker, clock_ms() + message.value);
-            break;
-        }
-    }
-    return finish(worker, clock_ms() + FINISH_MS);
-}
-
-/* A connection that an older worker gave away. */
-static void adopt(struct worker *worker, int fd)
+void worker_adopt(struct worker *worker, int fd)
 {
     struct loop *least = worker->loops[0];
     struct conn *conn = calloc(1, sizeof(*conn));
@@ -282,7 +196,7 @@ static int obey(struct worker *worker)
             break;
         case CONTROL_CONNECTION:
             if (message.fd >= 0)
-                adopt(worker, message.fd);
+                worker_adopt(worker, message.fd);
             message.fd = -1;
             break;
         case CONTROL_QUARANTINE:
@@ -294,10 +208,9 @@ static int obey(struct worker *worker)
                 log_error("the log file cannot be opened anew: %s", strerror(-error));
             break;
         case CONTROL_HAND_OVER:
-            return leave(worker, clock_ms() + message.value);
+            return worker_leave(worker);
         case CONTROL_DRAIN:
-            drain(worker, clock_ms() + message.value);
-            return finish(worker, clock_ms() + FINISH_MS);
+            return worker_stop(worker, clock_ms() + message.value);
         default:
             break;
         }
@@ -318,6 +231,7 @@ static void set_signals(void)
     sigaction(SIGHUP, &ignore, NULL);
     sigaction(SIGUSR1, &ignore, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL); /* a write beyond a limit is an error, not the end */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -333,13 +247,17 @@ int worker_main(const struct heritage *heritage, unsigned number, int control_fd
     set_signals();
     stack_init();
     crash_init(&heritage->board->workers[number]);
+    heritage->board->workers[number].threads[SCOREBOARD_MAIN].used = 1;
+    inside_place = &heritage->board->workers[number].threads[SCOREBOARD_MAIN].inside;
+    (void)crash_stack_enter(); /* for the rest of the process */
     if (heritage->config->mode == A6_MODE_PROF)
         profile_start();
     if (start(&worker, error, sizeof(error)) < 0) {
         (void)control_send(control_fd, CONTROL_FAILED, 0, error, -1);
+        crash_end();
         return 1;
     }
-    if (control_send(control_fd, CONTROL_READY, 0, NULL, -1) < 0)
-        return 1;
-    return obey(&worker);
+    int status = control_send(control_fd, CONTROL_READY, 0, NULL, -1) < 0 ? 1 : obey(&worker);
+    crash_end();
+    return status;
 }
