@@ -25,6 +25,8 @@ def build_is_there():
 def plugins(tmp_path_factory):
     folder = tmp_path_factory.mktemp("plugins")
     build(folder / "faults.so", "one")
+    (folder / "innocent").mkdir()  # not in the folder itself: it would be there twice
+    build(folder / "innocent/innocent.so", "one", '-DFAULTS_ALONE="innocent"')
     return folder
 
 

@@ -1,23 +1,61 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plugins with the faults, and whether a process is still there."""
+"""The plugins with the faults, calls that commit them, and what there is to say of a
+process or of a load afterwards."""
 import os
 import pathlib
 import subprocess
 
 import harness
+from harness import Closed, Conn, wait_until
 
 SOURCE = pathlib.Path(__file__).resolve().parent / "plugins/faults.cpp"
-FLAGS = "-std=c++17 -fPIC -shared -O0 -g -Wall -Wextra -Werror -Wno-infinite-recursion".split()
+FLAGS = ("-std=c++17 -fPIC -shared -pthread -O0 -g -Wall -Wextra -Werror "
+         "-Wno-infinite-recursion").split()
+# The sanitizers' own handlers would report and exit; here ours are looked at.
+NO_HANDLERS = {name: "handle_segv=0:handle_abort=0:handle_sigbus=0:handle_sigfpe=0:"
+                     "detect_leaks=0" for name in ("ASAN_OPTIONS", "TSAN_OPTIONS")}
 
 
-def build(target, version):
+def build(target, version, *more):
     """The plugins, which answer with the version."""
     made = target.with_suffix(".new")
-    subprocess.run([os.environ.get("CXX", "c++"), *FLAGS, '-DFAULTS_VERSION="%s"' % version,
-                    "-I", harness.ROOT / "include", SOURCE, "-o", made],
-                   check=True)
+    subprocess.run([os.environ.get("CXX", "c++"), *FLAGS, *more,
+                    '-DFAULTS_VERSION="%s"' % version, "-I", harness.ROOT / "include", SOURCE,
+                    "-o", made], check=True)
     os.rename(made, target)  # as an installation should: never half a file
 
+
+# ---- calls ----
+
+def call(runner, fault, id=77):
+    """Makes the call; gives Closed when that came instead of an answer."""
+    with Conn(runner.socket_path) as conn:
+        try:
+            return conn.req_call(conn.prepare_conf([("faults", fault)], "route#" + fault), id=id)
+        except (Closed, OSError):
+            return Closed
+
+
+def start_call(runner, fault, id=77):
+    conn = runner.connect()
+    conn.start_req_call(conn.prepare_conf([("faults", fault)], "route#" + fault), id=id)
+    return conn
+
+
+# ---- what it cost ----
+
+def lost_at_most(running, most):
+    """Stops the load. Calls in flight are lost with their worker; nothing else goes wrong."""
+    running.stop()
+    assert running.lost <= most
+    assert (running.refused, running.unconnected, running.wrong) == (0, 0, [])
+
+
+def nothing_lost(running):
+    lost_at_most(running, 0)
+
+
+# ---- processes ----
 
 def alive(pid):
     try:
@@ -25,3 +63,12 @@ def alive(pid):
             return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+def workers(runner):
+    return [pid for pid in runner.pids() if pid != runner.pid and alive(pid)]
+
+
+def wait_workers(runner, count):
+    """Until there are so many and no more."""
+    wait_until(lambda: len(workers(runner)) == count, "%d workers" % count)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from faults import build
+from faults import build, nothing_lost
 from harness import Conn, wait_until
 
 
@@ -20,11 +20,6 @@ def folder(tmp_path):
 def version(runner):
     with Conn(runner.socket_path) as conn:
         return conn.req_call(conn.prepare_conf([("innocent", "version")], "route#version")).body
-
-
-def nothing_lost(running):
-    running.stop()
-    assert (running.lost, running.refused, running.unconnected, running.wrong) == (0, 0, 0, [])
 
 
 def test_a_hundred_reloads_under_load_lose_no_call(start, load):

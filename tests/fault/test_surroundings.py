@@ -7,12 +7,8 @@ import time
 import pytest
 
 import a6wire as wire
+from faults import nothing_lost
 from harness import Conn, sanitized
-
-
-def nothing_lost(running):
-    running.stop()
-    assert (running.lost, running.refused, running.unconnected, running.wrong) == (0, 0, 0, [])
 
 
 def test_a_full_disk_drops_lines_and_no_call(start, load):

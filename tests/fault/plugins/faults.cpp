@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plugins that do what no plugin should: the conf is the name of the fault. In C++, so
-// that it can also throw through the runner's C.
+// Plugins that do what no plugin should: the conf is the name of the fault. What goes
+// wrong where there is no conf, in init and shutdown, is named in the file FAULTS_FILE of
+// the environment. In C++, so that it can also throw through the runner's C.
 #include <a6/plugin.h>
 
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <mutex>
 #include <sched.h>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <time.h>
 #include <unistd.h>
 
@@ -90,6 +93,11 @@ void block_signals()
     sigprocmask(SIG_BLOCK, &all, nullptr);
 }
 
+void die_in_a_thread()
+{
+    std::thread([] { std::raise(SIGSEGV); }).join();
+}
+
 void commit(const std::string &name)
 {
     if (name == "segv")
@@ -117,6 +125,8 @@ void commit(const std::string &name)
         spin();
     else if (name == "sleep")
         wait(2000);
+    else if (name == "nap")
+        wait(20);
     else if (name == "deadlock")
         deadlock();
     else if (name == "leak")
@@ -125,6 +135,38 @@ void commit(const std::string &name)
         block_signals();
     else if (name == "fork")
         fork_and_stay();
+    else if (name == "thread")
+        die_in_a_thread();
+}
+
+// What FAULTS_FILE says now; it is written anew while the runner runs.
+std::string fault_of_the_file()
+{
+    const char *path = std::getenv("FAULTS_FILE");
+    std::string text;
+
+    if (path)
+        std::getline(std::ifstream(path), text);
+    return text;
+}
+
+int init(a6_env *env, void **)
+{
+    std::string text = fault_of_the_file();
+
+    if (text == "init fails")
+        return a6_env_error(env, "the file says so");
+    if (text.rfind("init ", 0) == 0)
+        commit(text.substr(5));
+    return 0;
+}
+
+void shut_down(void *)
+{
+    std::string text = fault_of_the_file();
+
+    if (text.rfind("shutdown ", 0) == 0)
+        commit(text.substr(9));
 }
 
 int parse(a6_env *, a6_str text, void **conf)
@@ -133,13 +175,19 @@ int parse(a6_env *, a6_str text, void **conf)
 
     if (made->name == "slow parse")
         wait(10000);
+    else if (made->name.rfind("parse ", 0) == 0)
+        commit(made->name.substr(6));
     *conf = made;
     return 0;
 }
 
 void release(void *conf)
 {
-    delete static_cast<fault *>(conf);
+    fault *made = static_cast<fault *>(conf);
+
+    if (made->name.rfind("free ", 0) == 0)
+        commit(made->name.substr(5));
+    delete made;
 }
 
 a6_result answer(a6_request *req, void *conf)
@@ -161,13 +209,24 @@ a6_plugin describe(const char *name)
     plugin.parse_conf = parse;
     plugin.free_conf = release;
     plugin.request_filter = answer;
+    if (std::string(name) == "faults") {
+        plugin.init = init;
+        plugin.shutdown = shut_down;
+    }
     return plugin;
 }
 
+// With FAULTS_ALONE, a name, it is the only one in the file.
+#ifdef FAULTS_ALONE
+const a6_plugin faults = describe(FAULTS_ALONE);
+#else
 const a6_plugin faults = describe("faults");
 const a6_plugin innocent = describe("innocent");
+#endif
 
 } // namespace
 
 A6_REGISTER(faults)
+#ifndef FAULTS_ALONE
 A6_REGISTER(innocent)
+#endif
