@@ -22,14 +22,14 @@ static void a_child_writes_what_the_parent_reads(void **state)
     if (child == 0) {
         struct scoreboard_worker *own = &board->workers[SCOREBOARD_WORKERS - 1];
         own->pid = getpid();
-        own->threads[SCOREBOARD_THREADS - 1].call_id = 77;
+        own->threads[SCOREBOARD_THREADS - 1].inside.call_id = 77;
         atomic_store(&own->crash.valid, 1);
         _exit(0);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(board->workers[SCOREBOARD_WORKERS - 1].pid, child);
-    assert_int_equal(board->workers[SCOREBOARD_WORKERS - 1].threads[SCOREBOARD_THREADS - 1].call_id,
-                     77);
+    const struct scoreboard_worker *left = &board->workers[SCOREBOARD_WORKERS - 1];
+    assert_int_equal(left->threads[SCOREBOARD_THREADS - 1].inside.call_id, 77);
     assert_int_equal(atomic_load(&board->workers[SCOREBOARD_WORKERS - 1].crash.valid), 1);
     scoreboard_close(board);
 }
@@ -47,24 +47,24 @@ static void clearing_forgets_one_worker(void **state)
         atomic_store(&worker->crash.valid, 1);
         for (unsigned t = 0; t < 5; t++) {
             worker->threads[t].used = 1;
-            worker->threads[t].call_id = 9;
-            atomic_store(&worker->threads[t].inside, 1);
+            worker->threads[t].inside.call_id = 9;
+            atomic_store(&worker->threads[t].inside.plugin, 1);
         }
     }
-    board->quarantine_count = 1;
     scoreboard_clear(board, 1);
     struct scoreboard_worker *cleared = &board->workers[1];
     assert_int_equal(cleared->pid, 0);
     assert_int_equal(cleared->plugin_count, 0);
     assert_int_equal(atomic_load(&cleared->crash.valid), 0);
+    assert_int_equal(cleared->crash.thread, -1);
+    assert_int_equal(cleared->crash.plugin, -1);
     for (unsigned t = 0; t < 5; t++) {
         assert_int_equal(cleared->threads[t].used, 0);
-        assert_int_equal(cleared->threads[t].call_id, 0);
-        assert_int_equal(atomic_load(&cleared->threads[t].inside), 0);
+        assert_int_equal(cleared->threads[t].inside.call_id, 0);
+        assert_int_equal(atomic_load(&cleared->threads[t].inside.plugin), 0);
     }
     assert_int_equal(board->workers[0].pid, 100);
-    assert_int_equal(atomic_load(&board->workers[2].threads[4].inside), 1);
-    assert_int_equal(board->quarantine_count, 1);
+    assert_int_equal(atomic_load(&board->workers[2].threads[4].inside.plugin), 1);
     scoreboard_close(board);
     scoreboard_close(NULL);
 }
