@@ -50,6 +50,8 @@ static const char *check_key(const struct apisix_config *config,
 {
     const char *problem = "missing apikey";
 
+    if (config->no_key)
+        return NULL;
     for (size_t i = 0; request->key && i < config->key_count; i++) {
         if (strcmp(config->keys[i].key, request->key) != 0) {
             problem = "wrong apikey";
@@ -132,6 +134,29 @@ static json_t *list_entries(const struct job *job)
     return list;
 }
 
+/* Keeps one page of a list, when both arguments are there. Takes the list over; NULL
+ * when they are not right. */
+static json_t *cut_page(const struct job *job, json_t *list)
+{
+    const char *page_text = job->request->page, *size_text = job->request->page_size;
+    long page = page_text ? strtol(page_text, NULL, 10) : 0;
+    long size = size_text ? strtol(size_text, NULL, 10) : 0;
+    json_t *cut;
+
+    if (!page_text || !size_text)
+        return list;
+    cut = size >= 10 && size <= 500 ? json_array() : NULL;
+    if (page < 1)
+        page = 1;
+    for (long i = 0; cut && i < size && page <= (long)json_array_size(list); i++) {
+        json_t *item = json_array_get(list, (size_t)((page - 1) * size + i));
+        if (item)
+            (void)json_array_append(cut, item);
+    }
+    json_decref(list);
+    return cut;
+}
+
 static int get(struct job *job)
 {
     json_t *list = list_entries(job), *entry;
@@ -139,7 +164,12 @@ static int get(struct job *job)
     size_t i;
 
     if (!*job->id) {
-        *job->answer = json_pack("{s:i, s:o}", "total", (int)json_array_size(list), "list", list);
+        int total = (int)json_array_size(list);
+
+        list = cut_page(job, list);
+        if (!list)
+            return fail(job, 400, "page_size must be between 10 and 500");
+        *job->answer = json_pack("{s:i, s:o}", "total", total, "list", list);
         return 200;
     }
     snprintf(key, sizeof(key), "/apisix/%s/%s", job->kind, job->id);
@@ -189,27 +219,44 @@ static json_t *read_body(struct job *job, int *status)
     json_t *value;
 
     if (request->body_len == 0) {
-        *status = fail(job, 400, "missing configurations");
+        *status = fail(job, 400,
+                       strcmp(request->method, "PATCH") == 0 ? "missing new configuration"
+                                                             : "missing configurations");
         return NULL;
     }
     value = tree_json(request->body, request->body_len, &error);
-    if (!value)
+    if (!value) {
         *status = fail(job, 400, "invalid request body: %s", error.text);
+        (void)json_object_set_new(*job->answer, "req_body",
+                                  json_stringn(request->body, request->body_len));
+    }
     return value;
+}
+
+/* What the gateway sets itself; NULL, or its name as it stands in the object. */
+static const char *find_forbidden(const json_t *value)
+{
+    const json_t *upstream = json_object_get(value, "upstream");
+
+    return json_object_get(value, "create_time")      ? "create_time"
+           : json_object_get(value, "update_time")    ? "update_time"
+           : json_object_get(upstream, "create_time") ? "upstream.create_time"
+           : json_object_get(upstream, "update_time") ? "upstream.update_time"
+                                                      : NULL;
 }
 
 static json_t *read_object(struct job *job, int *status)
 {
     json_t *value = read_body(job, status);
+    const char *forbidden = find_forbidden(value);
 
     if (value && !json_is_object(value)) {
         *status = fail(job, 400, "invalid configuration: it must be an object");
         json_decref(value);
         return NULL;
     }
-    if (value && (json_object_get(value, "create_time") || json_object_get(value, "update_time"))) {
-        *status = fail(job, 400, "the property is forbidden: %s",
-                       json_object_get(value, "create_time") ? "create_time" : "update_time");
+    if (forbidden) {
+        *status = fail(job, 400, "the property is forbidden: %s", forbidden);
         json_decref(value);
         return NULL;
     }
@@ -366,8 +413,8 @@ static int delete_one(struct job *job)
         return not_found(job);
     user = find_user(job, &name);
     if (user)
-        return fail(job, 400, "can not delete this %s, %s [%s] is still using it now", job->name,
-                    name, user);
+        return fail(job, 400, "can not delete this %s%s, %s [%s] is still using it now", job->name,
+                    strcmp(job->kind, "services") == 0 ? " directly" : "", name, user);
     status = change(job, NULL);
     if (status != 0)
         return status;

@@ -27,7 +27,8 @@ struct admin {
 struct admin_request {
     const char *method;
     const char *path; /* decoded, "/apisix/admin/routes/1" */
-    const char *key;  /* X-API-KEY, or NULL */
+    const char *key;  /* of the argument api_key, X-API-KEY or the cookie x_api_key; or NULL */
+    const char *page, *page_size; /* arguments of a list, or NULL */
     const char *body;
     size_t body_len;
 };

@@ -31,10 +31,15 @@ static int merge(json_t *object, json_t *by, int depth)
     return 0;
 }
 
+/* Makes the objects that are not there on the way. NULL: this leads nowhere. */
 static json_t *step_into(json_t *parent, const char *name)
 {
-    return json_is_array(parent) ? json_array_get(parent, (size_t)strtoul(name, NULL, 10))
-                                 : json_object_get(parent, name);
+    if (json_is_array(parent))
+        return json_array_get(parent, (size_t)strtoul(name, NULL, 10));
+    if (json_is_object(parent) && !json_object_get(parent, name) &&
+        json_object_set_new(parent, name, json_object()) < 0)
+        return NULL;
+    return json_object_get(parent, name);
 }
 
 /* A list takes one more value behind its last. */
@@ -88,7 +93,7 @@ json_t *admin_patch(const json_t *object, const char *sub_path, json_t *by, stru
     if (result == 0)
         return value;
     json_decref(value);
-    (void)error_set(error, *sub_path ? "invalid sub-path: %s" : "invalid configuration%s",
+    (void)error_set(error, *sub_path ? "invalid sub-path: /%s" : "invalid configuration%s",
                     sub_path);
     return NULL;
 }

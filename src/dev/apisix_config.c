@@ -169,27 +169,60 @@ static int take_admin_listen(struct reader *reader, json_t *value, void *to)
     return read_section(reader, value, "deployment.admin.admin_listen", keys, to);
 }
 
+static int take_key_required(struct reader *reader, json_t *value, void *to)
+{
+    bool required = true;
+    int result = reader_bool(reader, value, &required);
+
+    ((struct apisix_config *)to)->no_key = !required;
+    return result;
+}
+
 static int take_admin(struct reader *reader, json_t *value, void *to)
 {
-    static const struct reader_key keys[] = {
-        {"admin_key", take_admin_key}, {"admin_listen", take_admin_listen}, {0}};
+    static const struct reader_key keys[] = {{"admin_key", take_admin_key},
+                                             {"admin_key_required", take_key_required},
+                                             {"admin_listen", take_admin_listen},
+                                             {0}};
 
     return json_is_null(value) ? 0 : read_section(reader, value, "deployment.admin", keys, to);
 }
 
-static int take_provider(struct reader *reader, json_t *value, void *to)
+static int take_role(struct reader *reader, json_t *value, void *to)
 {
-    const char *provider = NULL;
-    int result = reader_text(reader, value, &provider);
+    return reader_text(reader, value, &((struct apisix_config *)to)->role);
+}
 
-    if (result == 0)
-        ((struct apisix_config *)to)->standalone = strcmp(provider, "yaml") == 0;
+static int take_provider(struct reader *reader, json_t *value, const char **provider)
+{
+    int result = reader_text(reader, value, provider);
+
+    if (result == 0 && strcmp(*provider, "yaml") != 0 && strcmp(*provider, "etcd") != 0)
+        return error_set(reader->error, "'%s' is not supported here, only 'yaml' and 'etcd'",
+                         *provider);
     return result;
+}
+
+static int take_traditional_provider(struct reader *reader, json_t *value, void *to)
+{
+    return take_provider(reader, value, &((struct apisix_config *)to)->traditional_provider);
+}
+
+static int take_traditional(struct reader *reader, json_t *value, void *to)
+{
+    static const struct reader_key keys[] = {{"config_provider", take_traditional_provider}, {0}};
+
+    return read_section(reader, value, "deployment.role_traditional", keys, to);
+}
+
+static int take_data_plane_provider(struct reader *reader, json_t *value, void *to)
+{
+    return take_provider(reader, value, &((struct apisix_config *)to)->data_plane_provider);
 }
 
 static int take_data_plane(struct reader *reader, json_t *value, void *to)
 {
-    static const struct reader_key keys[] = {{"config_provider", take_provider}, {0}};
+    static const struct reader_key keys[] = {{"config_provider", take_data_plane_provider}, {0}};
 
     return read_section(reader, value, "deployment.role_data_plane", keys, to);
 }
@@ -197,9 +230,9 @@ static int take_data_plane(struct reader *reader, json_t *value, void *to)
 static int take_deployment(struct reader *reader, json_t *value, void *to)
 {
     static const struct reader_key keys[] = {{"admin", take_admin},
-                                             {"role", NULL},
+                                             {"role", take_role},
                                              {"role_data_plane", take_data_plane},
-                                             {"role_traditional", NULL},
+                                             {"role_traditional", take_traditional},
                                              {0}};
 
     return json_is_null(value) ? 0 : read_section(reader, value, "deployment", keys, to);
@@ -221,6 +254,31 @@ static int take_nginx_config(struct reader *reader, json_t *value, void *to)
 
 /* ---- the whole ---- */
 
+/* Where routes come from. Here the Admin API stands in for etcd: what it is given is kept. */
+static int choose_provider(struct apisix_config *config, void (*warn)(const char *text),
+                           struct error *error)
+{
+    const char *role = config->role ? config->role : "traditional";
+
+    if (strcmp(role, "data_plane") == 0) {
+        config->standalone =
+            config->data_plane_provider && strcmp(config->data_plane_provider, "yaml") == 0;
+        return 0;
+    }
+    if (config->data_plane_provider)
+        warn(
+            "config: deployment.role_data_plane means nothing without deployment.role: data_plane");
+    if (strcmp(role, "traditional") != 0)
+        return error_set(error, "deployment: role: must be 'traditional' or 'data_plane', not '%s'",
+                         role);
+    if (config->traditional_provider && strcmp(config->traditional_provider, "yaml") == 0)
+        return error_set(error, "deployment: role_traditional: config_provider: 'yaml', with "
+                                "routes through /apisix/admin/configs, is not supported here; "
+                                "for a file of routes set role: data_plane and "
+                                "role_data_plane.config_provider: yaml");
+    return 0;
+}
+
 static int read_file(struct apisix_config *config, const char *file, void (*warn)(const char *text),
                      struct error *error)
 {
@@ -238,6 +296,8 @@ static int read_file(struct apisix_config *config, const char *file, void (*warn
     if (!config->tree)
         return -EINVAL;
     result = reader_object(&reader, config->tree, keys, config);
+    if (result == 0)
+        result = choose_provider(config, warn, error);
     if (result == 0 && config->path_for_test && config->command.count)
         result = error_set(error, "ext-plugin: has both cmd and path_for_test; with "
                                   "path_for_test you start the runner, with cmd the gateway does");

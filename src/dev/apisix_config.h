@@ -30,10 +30,12 @@ struct apisix_config {
     long admin_port;
     struct admin_key keys[ADMIN_KEYS_MAX];
     size_t key_count;
+    bool no_key;                /* the Admin API asks for none */
     const char *path_for_test;  /* of a runner that someone else starts, or NULL */
     struct text_list command;   /* that starts the runner; count 0: our own */
     struct text_list variables; /* names, or NAME=value, that the runner gets */
-    bool standalone;            /* routes come from apisix.yaml beside the file */
+    const char *role, *traditional_provider, *data_plane_provider; /* or NULL */
+    bool standalone; /* routes come from apisix.yaml beside the file */
 };
 
 /* file NULL: the defaults. warn is told of each key that means nothing here. */

@@ -14,6 +14,7 @@
 #define PENDING_MAX 4000
 #define PROBLEMS_KEPT 50
 #define TEXT_MAX 1200
+#define CHANGES_SHOWN 8
 
 int calls_open(struct calls *calls)
 {
@@ -84,6 +85,27 @@ static const char *member(const json_t *object, const char *name)
     return text ? text : "";
 }
 
+/* ": ~path /b, -header cookie", as far as a line has room for them. */
+static void add_changes(char *text, size_t *len, json_t *changes)
+{
+    json_t *change;
+    size_t i;
+
+    json_array_foreach(changes, i, change)
+    {
+        const char *what = member(change, "what"), *name = member(change, "name");
+        bool short_value = strcmp(what, "path") == 0 || strcmp(what, "status") == 0;
+
+        if (i == CHANGES_SHOWN) {
+            add(text, len, ", ...");
+            return;
+        }
+        add(text, len, "%s%s%s", i ? ", " : ": ", member(change, "mark"), what);
+        if (*name || short_value)
+            add(text, len, " %s", *name ? name : member(change, "value"));
+    }
+}
+
 /* "pre-req say answered 200 (0.3 ms)" */
 static void add_call(char *text, size_t *len, json_t *call)
 {
@@ -95,6 +117,8 @@ static void add_call(char *text, size_t *len, json_t *call)
     json_array_foreach(json_object_get(call, "plugins"), i, name)
         add(text, len, "%s%s", i ? "+" : " ", json_string_value(name));
     add(text, len, " %s", *error ? error : member(call, "did"));
+    if (!*error && strncmp(member(call, "did"), "changed", 7) == 0)
+        add_changes(text, len, json_object_get(call, "changes"));
     if (!*error)
         add(text, len, " (%.1f ms)",
             (double)json_integer_value(json_object_get(call, "us")) / 1000);
@@ -104,17 +128,19 @@ static void write_line(json_t *request)
 {
     int status = (int)json_integer_value(json_object_get(request, "status"));
     const char *route = member(request, "route"), *error = member(request, "error");
-    char text[TEXT_MAX] = "";
+    int ms = (int)json_number_value(json_object_get(request, "ms"));
+    char text[TEXT_MAX] = "", mark[16];
     size_t len = 0, i;
     json_t *call;
 
     json_array_foreach(json_object_get(request, "calls"), i, call) add_call(text, &len, call);
-    console_line(status >= 500   ? CONSOLE_BAD
-                 : status >= 400 ? CONSOLE_WARN
-                                 : CONSOLE_GOOD,
-                 "request", "%s %d %.1f ms, %s%s%s%s%s", member(request, "line"), status,
-                 json_number_value(json_object_get(request, "ms")), *route ? route : "no route",
-                 len ? ": " : "", text, *error ? ": " : "", error);
+    snprintf(mark, sizeof(mark), "%d", status);
+    console_marked(status >= 500   ? CONSOLE_BAD
+                   : status >= 400 ? CONSOLE_WARN
+                                   : CONSOLE_GOOD,
+                   "request", mark, "%s (%s%d ms) %s%s%s%s%s%s", member(request, "line"),
+                   ms ? "" : "<", ms ? ms : 1, *route ? "route " : "no route", route,
+                   len ? ": " : "", text, *error ? ": " : "", error);
 }
 
 static void count(struct calls *calls, json_t *request)

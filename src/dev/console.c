@@ -13,11 +13,16 @@
 
 static bool colours;
 
+static bool is_set(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && *value;
+}
+
 void console_open(void)
 {
-    const char *off = getenv("NO_COLOR");
-
-    colours = isatty(STDOUT_FILENO) && !(off && *off);
+    colours = (isatty(STDOUT_FILENO) || is_set("CLICOLOR_FORCE")) && !is_set("NO_COLOR");
     setvbuf(stdout, NULL, _IOLBF, 0);
 }
 
@@ -45,22 +50,42 @@ static void copy_visible(char *to, size_t size, const char *from)
     to[len] = '\0';
 }
 
-void console_line(enum console_tone tone, const char *source, const char *format, ...)
+static void put(enum console_tone tone, const char *source, const char *mark, const char *format,
+                va_list args)
 {
+    enum console_tone rest = *mark ? CONSOLE_PLAIN : tone;
     char text[LINE_MAX_BYTES], visible[LINE_MAX_BYTES + 400], when[16];
+    const char *end = colours ? "\033[0m" : "";
     struct timespec now;
     struct tm local;
-    va_list args;
 
-    va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
     copy_visible(visible, sizeof(visible), text);
     clock_gettime(CLOCK_REALTIME, &now);
     localtime_r(&now.tv_sec, &local);
     strftime(when, sizeof(when), "%H:%M:%S", &local);
-    printf("%s%s.%03ld%s %-7s %s%s%s\n", start_of(CONSOLE_DIM), when, now.tv_nsec / 1000000,
-           colours ? "\033[0m" : "", source, start_of(tone), visible, colours ? "\033[0m" : "");
+    printf("%s%s.%03ld%s %-7s %s%s%s%s%s%s%s\n", start_of(CONSOLE_DIM), when, now.tv_nsec / 1000000,
+           end, source, start_of(tone), mark, *mark ? end : "", *mark ? " " : "", start_of(rest),
+           visible, end);
+}
+
+void console_line(enum console_tone tone, const char *source, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    put(tone, source, "", format, args);
+    va_end(args);
+}
+
+void console_marked(enum console_tone tone, const char *source, const char *mark,
+                    const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    put(tone, source, mark, format, args);
+    va_end(args);
 }
 
 void console_fatal(const char *format, ...)

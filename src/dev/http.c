@@ -17,15 +17,21 @@ struct http {
     struct events *events;
 };
 
+/* Nothing but what is in the page itself, and only we are asked. */
+static const char page_policy[] =
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "connect-src 'self'; img-src data:; frame-ancestors 'none'";
+
 /* One request while its body comes. */
 struct exchange {
     struct buffer body;
     bool too_large;
 };
 
-/* Takes the text over. */
+/* Takes the text over. header, value: one header more, or NULL. */
 static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned status,
-                                 const char *type, char *text)
+                                 const char *type, char *text, const char *header,
+                                 const char *value)
 {
     struct MHD_Response *response = MHD_create_response_from_buffer(
         text ? strlen(text) : 0, text ? text : "", MHD_RESPMEM_MUST_COPY);
@@ -37,11 +43,8 @@ static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned sta
     (void)MHD_add_response_header(response, "Content-Type", type);
     (void)MHD_add_response_header(response, "Cache-Control", "no-store");
     (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    if (strncmp(type, "text/html", 9) == 0)
-        (void)MHD_add_response_header(response, "Content-Security-Policy",
-                                      "default-src 'none'; style-src 'unsafe-inline'; "
-                                      "script-src 'unsafe-inline'; connect-src 'self'; "
-                                      "img-src data:; frame-ancestors 'none'");
+    if (header)
+        (void)MHD_add_response_header(response, header, value);
     result = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
     return result;
@@ -59,7 +62,7 @@ static enum MHD_Result send_json(struct MHD_Connection *connection, unsigned sta
         memcpy(line + len, "\n", 2);
         text = line;
     }
-    return send_text(connection, status, "application/json", text);
+    return send_text(connection, status, "application/json", text, "X-API-VERSION", "v3");
 }
 
 /* A page of elsewhere must not look in here under a name that it made point to us. */
@@ -80,14 +83,32 @@ static enum MHD_Result serve_page(struct http *http, struct MHD_Connection *conn
 {
     if (!is_own_host(connection))
         return send_text(connection, 403, "text/plain",
-                         strdup("This page is for localhost only.\n"));
+                         strdup("This page is for localhost only.\n"), NULL, NULL);
     if (strcmp(url, "/_dev/") == 0)
-        return send_text(connection, 200, "text/html; charset=utf-8", strdup(page_html));
+        return send_text(connection, 200, "text/html; charset=utf-8", strdup(page_html),
+                         "Content-Security-Policy", page_policy);
     if (strcmp(url, "/_dev/state") == 0)
         return send_json(connection, 200, page_state(http->site));
     if (strcmp(url, "/_dev/events") == 0)
         return events_open(http->events, connection);
     return send_json(connection, 404, json_pack("{ss}", "error_msg", "404 Route Not Found"));
+}
+
+static const char *argument(struct MHD_Connection *connection, const char *name)
+{
+    return MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+/* In the gateway's order. */
+static const char *find_key(struct MHD_Connection *connection)
+{
+    const char *key = argument(connection, "api_key");
+
+    if (!key)
+        key = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-API-KEY");
+    if (!key)
+        key = MHD_lookup_connection_value(connection, MHD_COOKIE_KIND, "x_api_key");
+    return key;
 }
 
 static enum MHD_Result serve_admin(struct http *http, struct MHD_Connection *connection,
@@ -97,7 +118,9 @@ static enum MHD_Result serve_admin(struct http *http, struct MHD_Connection *con
     struct admin_request request = {
         .method = method,
         .path = url,
-        .key = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-API-KEY"),
+        .key = find_key(connection),
+        .page = argument(connection, "page"),
+        .page_size = argument(connection, "page_size"),
         .body = (const char *)exchange->body.data,
         .body_len = exchange->body.len,
     };

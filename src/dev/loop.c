@@ -170,10 +170,9 @@ static void take_signals(struct loop *loop)
     struct signalfd_siginfo info;
 
     while (read(loop->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM)
+        /* SIGHUP: the terminal was closed. */
+        if (info.ssi_signo != SIGCHLD)
             loop->stopping = true;
-        else if (info.ssi_signo == SIGHUP && loop->site->routes_file)
-            loop->reload_ms = clock_ms();
     }
     if (!loop->stopping)
         tend_children(loop);

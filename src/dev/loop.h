@@ -9,7 +9,7 @@
 /* Blocks the signals that the loop takes. Before there are threads or children. */
 int loop_signals(void);
 
-/* 0: stopped by SIGINT or SIGTERM; 1: nginx has ended. signals: of loop_signals.
+/* 0: stopped by SIGINT, SIGTERM or SIGHUP; 1: nginx has ended. signals: of loop_signals.
  * managed: the runner is ours to keep up. */
 int loop_run(struct site *site, struct http *http, int signals, bool managed);
 

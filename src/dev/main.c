@@ -48,15 +48,6 @@ static void warn(const char *text)
 
 /* ---- what to run ---- */
 
-/* `name` in the folder of the configuration file, or here. */
-static void beside_config(const struct dev *dev, const char *name, char *path)
-{
-    const char *slash = dev->options.config ? strrchr(dev->options.config, '/') : NULL;
-
-    snprintf(path, PATH_MAX, "%.*s%s", slash ? (int)(slash - dev->options.config) + 1 : 0,
-             slash ? dev->options.config : "", name);
-}
-
 static int read_configuration(struct dev *dev)
 {
     struct apisix_config *config = &dev->site.config;
@@ -72,10 +63,10 @@ static int read_configuration(struct dev *dev)
         config->admin_port = dev->options.admin_port;
     dev->site.routes_file = dev->options.routes;
     if (config->standalone && !dev->options.routes) {
-        beside_config(dev, "apisix.yaml", dev->routes);
+        options_beside_config(&dev->options, "apisix.yaml", dev->routes);
         dev->site.routes_file = dev->routes;
     }
-    beside_config(dev, ".c-runner-dev", dev->data);
+    options_beside_config(&dev->options, OPTIONS_DATA, dev->data);
     if (dev->options.data)
         snprintf(dev->data, sizeof(dev->data), "%s", dev->options.data);
     return 0;
@@ -290,7 +281,7 @@ static void say_ready(const struct dev *dev)
     const struct apisix_config *config = &dev->site.config;
     bool example = false;
 
-    for (size_t i = 0; i < config->key_count; i++)
+    for (size_t i = 0; !config->no_key && i < config->key_count; i++)
         example = example || strcmp(config->keys[i].key, ADMIN_EXAMPLE_KEY) == 0;
     if (example)
         console_line(CONSOLE_WARN, "gateway",

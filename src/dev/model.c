@@ -47,7 +47,7 @@ static int check_uri(struct reader *reader, const char *uri)
 
 static int check_host(struct reader *reader, const char *host)
 {
-    return model_host(reader, *host == '*' ? host + 1 : host);
+    return strcmp(host, "*") == 0 ? 0 : model_host(reader, *host == '*' ? host + 1 : host);
 }
 
 static int check_method(struct reader *reader, const char *method)
@@ -247,7 +247,7 @@ static int join_service(struct builder *builder, struct draft *draft)
     if (draft->route.hosts.count == 0)
         draft->route.hosts = service->route.hosts;
     for (size_t phase = 0; phase < PHASES; phase++) {
-        if (!draft->route.chains[phase].conf)
+        if (!draft->route.chains[phase].given)
             draft->route.chains[phase] = service->route.chains[phase];
     }
     return 0;
@@ -270,6 +270,13 @@ static int read_service(struct builder *builder, json_t *value)
     return result < 0 ? result : find_upstream(builder, service);
 }
 
+/* APISIX's schema wants one of these, be it empty. */
+static bool serves_something(const json_t *value)
+{
+    return json_object_get(value, "plugins") || json_object_get(value, "upstream") ||
+           json_object_get(value, "upstream_id") || json_object_get(value, "service_id");
+}
+
 static int read_route(struct builder *builder, json_t *value)
 {
     struct draft draft = {0};
@@ -277,6 +284,9 @@ static int read_route(struct builder *builder, json_t *value)
 
     if (result == 0 && draft.route.uris.count == 0)
         result = error_set(builder->reader.error, "has neither uri nor uris");
+    if (result == 0 && !serves_something(value))
+        result = error_set(builder->reader.error,
+                           "has none of plugins, upstream, upstream_id and service_id");
     if (result == 0)
         result = find_upstream(builder, &draft);
     if (result == 0)

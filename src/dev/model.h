@@ -18,7 +18,8 @@ extern const char *const model_phase_plugins[PHASES];
 
 /* What one ext-plugin-* plugin runs. */
 struct model_chain {
-    json_t *conf; /* list of {"name", "value"}; NULL: there is no such plugin */
+    json_t *conf; /* list of {"name", "value"}; NULL: there is no such plugin, or it is disabled */
+    bool given;   /* there is one, so that a service's does not take its place */
     bool degradation;
 };
 
@@ -39,6 +40,7 @@ struct model_upstream {
     const char *host;                  /* of PASS_HOST_REWRITE */
     long connect_ms, send_ms, read_ms; /* 0: the default */
     long retries;                      /* -1: one less than there are nodes */
+    long retry_ms;                     /* no further try after that; 0: no limit */
 };
 
 /* A comparison of `vars`. */

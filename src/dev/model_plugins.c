@@ -118,6 +118,7 @@ static int read_plugin(struct reader *reader, json_t *value, struct model_chain 
         return error_set(reader->error, "has no conf, so it would run no plugin");
     if (plugin.disabled)
         plugin.chain.conf = NULL;
+    plugin.chain.given = true;
     *chain = plugin.chain;
     return 0;
 }

@@ -85,6 +85,16 @@ static int take_retries(struct reader *reader, json_t *value, void *to)
     return reader_integer(reader, value, 0, 100, &upstream->retries);
 }
 
+static int take_retry_timeout(struct reader *reader, json_t *value, void *to)
+{
+    double seconds = json_number_value(value);
+
+    if (!json_is_number(value) || !(seconds >= 0 && seconds <= SECONDS_MAX))
+        return error_set(reader->error, "must be seconds, and 0 for no limit");
+    ((struct model_upstream *)to)->retry_ms = lround(seconds * 1000);
+    return 0;
+}
+
 /* ---- times ---- */
 
 static int read_seconds(struct reader *reader, json_t *value, long *ms)
@@ -183,10 +193,20 @@ static int take_node_weight(struct reader *reader, json_t *value, void *to)
     return reader_integer(reader, value, 0, 1000000, &((struct model_node *)to)->weight);
 }
 
+/* APISIX asks nodes of a lower one only when all others have failed. */
+static int take_node_priority(struct reader *reader, json_t *value, void *to)
+{
+    (void)to;
+    if (!json_is_integer(value) || json_integer_value(value) != 0)
+        return error_set(reader->error, "only 0 is supported here");
+    return 0;
+}
+
 static int read_node_object(struct reader *reader, json_t *value, struct model_node *node)
 {
     static const struct reader_key keys[] = {
-        {"host", take_node_host}, {"port", take_node_port}, {"weight", take_node_weight}, {0}};
+        {"host", take_node_host},         {"port", take_node_port}, {"weight", take_node_weight},
+        {"priority", take_node_priority}, {"metadata", NULL},       {0}};
     int result;
 
     node->weight = -1;
@@ -281,6 +301,10 @@ int model_upstream(struct reader *reader, json_t *value, struct model_upstream *
         {"upstream_host", take_upstream_host},
         {"timeout", take_timeout},
         {"retries", take_retries},
+        {"retry_timeout", take_retry_timeout},
+        /* Of the type chash, and APISIX writes them to others too. */
+        {"hash_on", NULL},
+        {"key", NULL},
         {"name", NULL},
         {"desc", NULL},
         {"labels", NULL},

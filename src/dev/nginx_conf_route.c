@@ -216,6 +216,7 @@ static void write_proxy(const struct nginx_conf_writer *writer, const struct mod
     write_time(to, "proxy_connect_timeout", route->connect_ms, upstream->connect_ms);
     write_time(to, "proxy_send_timeout", route->send_ms, upstream->send_ms);
     write_time(to, "proxy_read_timeout", route->read_ms, upstream->read_ms);
+    write_time(to, "proxy_next_upstream_timeout", 0, upstream->retry_ms);
     fprintf(to,
             "    proxy_set_header Connection \"\";\n"
             "    proxy_set_header X-Real-IP $remote_addr;\n"

@@ -2,6 +2,7 @@
 #include "dev/options.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,14 @@ void options_help(void)
           "      --print-apisix       print config.yaml and apisix.yaml for APISIX, and stop\n"
           "  -h, --help               print this\n",
           stdout);
+}
+
+void options_beside_config(const struct options *options, const char *name, char *path)
+{
+    const char *slash = options->config ? strrchr(options->config, '/') : NULL;
+
+    snprintf(path, PATH_MAX, "%.*s%s", slash ? (int)(slash - options->config) + 1 : 0,
+             slash ? options->config : "", name);
 }
 
 static int usage(const char *problem)

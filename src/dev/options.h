@@ -24,6 +24,12 @@ struct options {
     bool help;
 };
 
+/* The folder below which the Admin API keeps its routes, when none is named. */
+#define OPTIONS_DATA ".c-runner-dev"
+
+/* `name` in the folder of the configuration file, or here; path has PATH_MAX bytes. */
+void options_beside_config(const struct options *options, const char *name, char *path);
+
 /* 0, or the exit status of usage that is wrong, told on stderr. */
 int options_take(struct options *options, int argc, char **argv);
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dev/print_apisix.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -62,12 +64,40 @@ static void print_configuration(const struct options *options, const struct apis
     }
 }
 
-static int print_routes(json_t *tree)
+/* As it is, with its comments, and with ${{NAME}} where a secret is to come from. */
+static int print_file(const char *file)
+{
+    FILE *from = fopen(file, "re");
+    int byte;
+
+    while (from && (byte = getc(from)) != EOF)
+        putchar(byte);
+    if (!from || ferror(from)) {
+        console_fatal("%s: %s", file, strerror(errno));
+        if (from)
+            fclose(from);
+        return -EIO;
+    }
+    fclose(from);
+    return 0;
+}
+
+static bool is_yaml(const char *file)
+{
+    size_t len = strlen(file);
+
+    return len < 5 || strcmp(file + len - 5, ".json") != 0;
+}
+
+/* file: where they are from, or NULL. */
+static int print_routes(json_t *tree, const char *file)
 {
     const char *kind;
     json_t *list;
 
     printf("\n# ---- conf/apisix.yaml of APISIX ----\n");
+    if (file && is_yaml(file))
+        return print_file(file);
     json_object_foreach(tree, kind, list)
     {
         if (json_array_size(list) == 0)
@@ -79,26 +109,37 @@ static int print_routes(json_t *tree)
     return 0;
 }
 
-static json_t *read_tree(const struct options *options, const struct apisix_config *config,
-                         struct error *error)
-{
-    const char *slash = options->config ? strrchr(options->config, '/') : NULL;
-    int len = slash ? (int)(slash - options->config) + 1 : 0;
-    struct admin_store store;
+/* Where the routes are from: a file, or the folder of the Admin API. */
+struct source {
     char path[PATH_MAX];
+    bool is_file;
+};
+
+static void choose_source(const struct options *options, const struct apisix_config *config,
+                          struct source *source)
+{
+    const char *named = options->routes ? options->routes : options->data;
+
+    source->is_file = options->routes || config->standalone;
+    if (options->routes || (named && !config->standalone))
+        snprintf(source->path, sizeof(source->path), "%s", named);
+    else
+        options_beside_config(options, config->standalone ? "apisix.yaml" : OPTIONS_DATA,
+                              source->path);
+}
+
+static json_t *read_tree(const struct source *source, struct error *error)
+{
+    struct admin_store store;
     json_t *tree = NULL;
 
-    if (options->routes)
-        return tree_file(options->routes, true, error);
-    snprintf(path, sizeof(path), "%.*s%s", len, options->config ? options->config : "",
-             config->standalone ? "apisix.yaml" : ".c-runner-dev");
-    if (config->standalone)
-        return tree_file(path, true, error);
-    if (access(options->data ? options->data : path, R_OK) != 0) {
+    if (source->is_file)
+        return tree_file(source->path, true, error);
+    if (access(source->path, R_OK) != 0) {
         (void)error_set(error, "there are no routes: name their file with --routes");
         return NULL;
     }
-    if (admin_store_open(&store, options->data ? options->data : path, error) == 0)
+    if (admin_store_open(&store, source->path, error) == 0)
         tree = admin_store_tree(&store, NULL, NULL, NULL);
     admin_store_close(&store);
     return tree;
@@ -109,16 +150,19 @@ int print_apisix(const struct options *options)
     struct apisix_config config;
     struct model *model = NULL;
     struct error error;
+    struct source source;
     json_t *tree = NULL;
     int result = apisix_config_read(&config, options->config, warn, &error);
 
-    if (result == 0)
-        tree = read_tree(options, &config, &error);
+    if (result == 0) {
+        choose_source(options, &config, &source);
+        tree = read_tree(&source, &error);
+    }
     if (tree)
         result = model_read(tree, &model, &error);
     if (result == 0 && tree) {
         print_configuration(options, &config);
-        result = print_routes(tree);
+        result = print_routes(tree, source.is_file ? source.path : NULL);
     } else {
         console_fatal("%s", error.text);
     }

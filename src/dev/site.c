@@ -34,7 +34,7 @@ int site_use(void *user, struct error *error)
     site->tree = site->checked;
     site->checked = NULL;
     site->admin.tree = site->tree;
-    console_line(CONSOLE_NOTE, "gateway", "new routes are served (%zu routes, after %u ms)",
+    console_line(CONSOLE_NOTE, "gateway", "new routes are served (%zu in all, after %u ms)",
                  json_array_size(json_object_get(site->tree, "routes")),
                  (unsigned)(clock_ms() - start));
     if (site->changed)

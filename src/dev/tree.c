@@ -8,6 +8,9 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "base/buffer.h"
+#include "dev/variables.h"
+
 #define DEPTH_MAX 64
 /* Aliases make copies: a small text must not become a large tree. */
 #define VALUES_MAX 100000
@@ -223,6 +226,19 @@ fail:
     return NULL;
 }
 
+/* The values of environment variables put in. */
+static json_t *read_yaml(const char *text, size_t len, struct error *error)
+{
+    json_t *value = NULL;
+    struct buffer whole;
+
+    buffer_init(&whole, 2 * TREE_BYTES_MAX);
+    if (variables_replace(&whole, text, len, error) == 0)
+        value = tree_yaml(whole.data ? (const char *)whole.data : "", whole.len, error);
+    buffer_free(&whole);
+    return value;
+}
+
 json_t *tree_file(const char *file, bool needs_end, struct error *error)
 {
     size_t len = 0, name = strlen(file);
@@ -239,7 +255,7 @@ json_t *tree_file(const char *file, bool needs_end, struct error *error)
         (void)error_set(error, "does not end with the line #END; without it a file that is "
                                "being written cannot be told from a whole one");
     else
-        value = tree_yaml(text, len, error);
+        value = read_yaml(text, len, error);
     free(text);
     if (!value)
         error_within(error, file);

@@ -23,7 +23,8 @@ json_t *tree_yaml(const char *text, size_t len, struct error *error);
 
 json_t *tree_json(const char *text, size_t len, struct error *error);
 
-/* A file: JSON when its name ends with .json, else YAML. needs_end: YAML must have the
+/* A file: JSON when its name ends with .json, else YAML, with environment variables put in
+ * (variables.h). needs_end: YAML must have the
  * line "#END" at its end, as the gateway's own route files do. Errors name the file. */
 json_t *tree_file(const char *file, bool needs_end, struct error *error);
 

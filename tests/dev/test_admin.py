@@ -20,6 +20,7 @@ def test_put_get_delete(gateway):
     answer = gateway.admin("PUT", "routes/1", route)
     assert answer.status == 201, answer
     assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["x-api-version"] == "v3"
     assert answer.json["key"] == "/apisix/routes/1"
     value = answer.json["value"]
     assert value["id"] == "1" and value["uri"] == "/get"
@@ -64,6 +65,26 @@ def test_key(gateway):
         assert answer.status == 401
         assert answer.json == {"error_msg": "failed to check token", "description": why}
     gateway.logged("key of APISIX's documentation")
+    assert gateway.admin("GET", "routes?api_key=" + KEY, key=None).status == 200
+    assert gateway.get("/apisix/admin/routes", Cookie="x_api_key=" + KEY).status == 200
+    # The argument is looked at first.
+    assert gateway.admin("GET", "routes?api_key=wrong").status == 401
+
+
+def test_key_can_be_left_out(dev):
+    gateway = dev(config="deployment: {admin: {admin_key_required: false}}\n").start()
+    assert gateway.admin("GET", "routes", key=None).status == 200
+    assert "key of APISIX's documentation" not in gateway.log()
+
+
+def test_pages(gateway):
+    value = {"uri": "/", "plugins": {}}
+    for i in range(12):
+        assert gateway.admin("PUT", "routes/%d" % i, value).status == 201
+    for page, wanted in ((1, range(10)), (2, range(10, 12)), (3, ())):
+        answer = gateway.admin("GET", "routes?page=%d&page_size=10" % page)
+        assert answer.json["total"] == 12
+        assert [e["value"]["id"] for e in answer.json["list"]] == [str(i) for i in wanted]
 
 
 def test_own_keys(dev):
@@ -112,6 +133,11 @@ def test_post_and_patch(gateway):
     ("PUT", "routes/a%20b", '{"uri":"/"}', 400, "an id is"),
     ("PUT", "routes/1", '{}', 400, "has neither uri nor uris"),
     ("PUT", "routes/1", '{"uri":"/","create_time":1}', 400, "forbidden: create_time"),
+    ("PUT", "routes/1", '{"uri":"/","upstream":{"update_time":1}}', 400,
+     "forbidden: upstream.update_time"),
+    ("PATCH", "routes/good", "", 400, "missing new configuration"),
+    ("PATCH", "routes/good/uri/x", "1", 400, "invalid sub-path: /uri/x"),
+    ("GET", "routes?page=1&page_size=5", "", 400, "page_size must be between 10 and 500"),
     ("PUT", "routes/1", '{"uri":"/","prioritty":1}', 400, "did you mean 'priority'"),
     ("PUT", "routes/1", '{"uri":"/","enable_websocket":true}', 400,
      "routes/1: the key 'enable_websocket' is not supported here"),
@@ -122,7 +148,7 @@ def test_post_and_patch(gateway):
      "routes/1: upstream: type: 'chash' is not supported here"),
     ("PUT", "routes/1", '{"uri":"/","upstream":{"nodes":{"no-such-host.invalid:80":1}}}', 400,
      "host not found in upstream"),
-    ("PUT", "routes/1", '{"uri":"/","vars":[["nonsense","==","1"]]}', 400, 'unknown "nonsense"'),
+    ("PUT", "routes/1", '{"uri":"/","plugins":{},"vars":[["nonsense","==","1"]]}', 400, 'unknown "nonsense"'),
     ("PUT", "routes/1",
      '{"uri":"/","plugins":{"ext-plugin-pre-req":{"conf":[{"name":"say","value":{}}]}}}', 400,
      "plugins: ext-plugin-pre-req: conf: value: must be a string"),
@@ -148,9 +174,11 @@ def test_references(gateway):
     assert gateway.get("/u").headers["x-upstream"] == "echo"
     answer = gateway.admin("DELETE", "services/s")
     assert answer.status == 400
-    assert answer.json["error_msg"] == ("can not delete this service, route [1] is still using "
-                                        "it now")
-    assert gateway.admin("DELETE", "upstreams/u").status == 400
+    assert answer.json["error_msg"] == ("can not delete this service directly, route [1] is still "
+                                        "using it now")
+    answer = gateway.admin("DELETE", "upstreams/u")
+    assert answer.status == 400
+    assert answer.json["error_msg"] == "can not delete this upstream, route [2] is still using it now"
     for path in ("routes/1", "routes/2", "services/s", "upstreams/u"):
         assert gateway.admin("DELETE", path).status == 200
     rule = {"plugins": gateway.say("rule")}
@@ -168,7 +196,7 @@ def test_restart_keeps_them(dev):
     listed = second.admin("GET", "routes").json["list"]
     assert [entry["key"] for entry in listed] == ["/apisix/routes/3", "/apisix/routes/2"]
     assert second.get("/3").body == b"3" and second.get("/1").status == 404
-    answer = second.admin("PUT", "routes/4", {"uri": "/4"})
+    answer = second.admin("PUT", "routes/4", {"uri": "/4", "plugins": {}})
     indexes = [entry["modifiedIndex"] for entry in second.admin("GET", "routes").json["list"]]
     assert answer.status == 201 and len(set(indexes)) == 3
 
@@ -225,7 +253,7 @@ def test_no_request_is_lost(gateway):
 
 
 def test_standalone_takes_no_changes(dev):
-    gateway = dev(routes={"routes": [{"id": "x", "uri": "/x"}]}).start()
+    gateway = dev(routes={"routes": [{"id": "x", "uri": "/x", "plugins": {}}]}).start()
     assert gateway.admin("GET", "routes/x").json["value"]["uri"] == "/x"
     assert gateway.admin("GET", "routes").json["total"] == 1
     answer = gateway.admin("PUT", "routes/x", {"uri": "/y"})

@@ -81,7 +81,7 @@ def test_state(gateway):
 def test_last_hundred(gateway):
     for i in range(130):
         gateway.get("/get?%d" % i)
-    gateway.logged(r"GET /get\?129 200")
+    gateway.logged(r"200 GET /get\?129 ")
     requests = gateway.get("/_dev/state").json["requests"]
     assert [request["line"] for request in requests] == ["GET /get?%d" % i for i in range(30, 130)]
     assert all(len(request["calls"]) == 1 for request in requests)

@@ -110,7 +110,7 @@ def test_upstream_gets_the_request(dev):
             "127.0.0.1:1": 1, "127.0.0.1:%d" % gateway.echo_port: 1}}},
         {"uri": "/once", "upstream": {"retries": 0, "nodes": {
             "127.0.0.1:1": 1, "127.0.0.2:1": 1}}},
-        {"uri": "/none"},
+        {"uri": "/none", "plugins": {}},
     ]})
     start_with_routes(gateway)
     text = gateway.get("/pass/a%2Fb//c%20d?x=%26&y", "POST", "b\0dy" * 50000, X_Own="1").text
@@ -167,12 +167,56 @@ def test_plugins_of_everyone(dev):
     order = ",".join(seen).replace(" ", "").split(",")
     wanted = ["rule1-pre", "rule1-post", "rule2-pre", "route-pre", "service-post"]
     assert sorted(order) == sorted(wanted), answer.text
-    gateway.logged("/s 200")
-    line, = [line for line in gateway.log().splitlines() if "POST /s 200" in line]
+    gateway.logged("200 POST /s ")
+    line, = [line for line in gateway.log().splitlines() if "200 POST /s " in line]
     assert line.count("request-rewrite") == 5 and line.count("response-rewrite") == 1, line
+    assert "changed the request: ~header x-order" in line and "+response header x-last" in line
     # Global rules run where no route matches, too.
     assert gateway.get("/nix").status == 404
-    gateway.logged("GET /nix 404 .*no route: pre-req request-rewrite")
+    gateway.logged("404 GET /nix .*no route: pre-req request-rewrite")
+
+
+def test_disabled_on_the_route(dev):
+    """A route's plugin takes the place of its service's, also when it is disabled."""
+    gateway = dev()
+    off = {"ext-plugin-pre-req": {**chain("say", {"body": "route"}), "_meta": {"disable": True}}}
+    gateway.routes({
+        "services": [{"id": "s", "upstream": gateway.upstream(), "plugins": gateway.say("service")}],
+        "routes": [{"id": 1, "uri": "/off", "service_id": "s", "plugins": off},
+                   {"id": 2, "uri": "/on", "service_id": "s"}]})
+    start_with_routes(gateway)
+    assert gateway.get("/on").text == "service"
+    assert gateway.get("/off").headers["x-upstream"] == "echo"
+
+
+def test_objects_as_the_gateway_gives_them(dev):
+    """What APISIX adds to objects that it is asked for can be given back."""
+    gateway = dev()
+    node = {"host": "127.0.0.1", "port": gateway.echo_port, "weight": 1, "priority": 0}
+    gateway.routes({"routes": [{
+        "id": "1", "uri": "/x", "name": "x", "priority": 0, "status": 1, "create_time": 1,
+        "update_time": 2, "host": "*",
+        "upstream": {"type": "roundrobin", "hash_on": "vars", "scheme": "http", "pass_host": "pass",
+                     "nodes": [node], "retry_timeout": 0.5}}]})
+    start_with_routes(gateway)
+    assert gateway.get("/x").headers["x-upstream"] == "echo"
+
+
+def test_variables_in_files(dev):
+    gateway = dev(environment={"A6_TEST_URI": "/from-env"}, config="""\
+deployment: {admin: {admin_key: [{name: a, key: "${{ A6_TEST_KEY:= secret }}", role: admin}]}}
+""", routes="""\
+routes:
+  - id: 1
+    uri: ${{A6_TEST_URI}}
+    priority: ${{A6_TEST_PRIORITY:=7}}
+    plugins:
+      ext-plugin-pre-req:
+        conf: [{name: say, value: '{"body":"${{A6"}'}]
+""").start()
+    assert gateway.get("/from-env").text == "${{A6"
+    route = gateway.admin("GET", "routes/1", key="secret").json["value"]
+    assert route["priority"] == 7
 
 
 def test_degradation_is_each_plugins_own(dev):

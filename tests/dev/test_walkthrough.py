@@ -121,8 +121,8 @@ def test_by_hand_then_restarted(walk):
     is_hello(walk.shell(get))
     text = walk.log("gateway")
     assert "refresh cache and try again" in text, text
-    assert not re.search(r"GET /get 5\d\d", text), text
-    assert len(re.findall(r"GET /get 200", text)) == 2, text
+    assert not re.search(r"request 5\d\d GET /get", text), text
+    assert len(re.findall(r"request 200 GET /get", text)) == 2, text
     walk.stop(gateway)
     assert not list(walk.folder.glob("c-runner-dev-*"))
 
