@@ -49,6 +49,7 @@ class Installation:
                        stdout=subprocess.DEVNULL)
         self.pkg_config = next(self.prefix.rglob("a6-plugin.pc")).parent
         self.c_runner = self.prefix / "bin/c-runner"
+        self.docs = self.prefix / "share/doc/apisix-c-plugin-runner"
 
     def environment(self):
         """What somebody would set who has it in an unusual place."""

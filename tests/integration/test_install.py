@@ -31,7 +31,7 @@ class OwnRunner(harness.Runner):
 
 def test_a_program_of_ones_own(installed, tmp_path):
     project = tmp_path / "own"
-    shutil.copytree(harness.ROOT / "examples/own-runner", project)
+    shutil.copytree(installed.docs / "examples/own-runner", project)
     done = installed.make(project, "test")
     assert done.status == 0, done
     assert "3 tests passed" in done.out and "own-runner 1.0.0, with" in done.out
@@ -68,7 +68,7 @@ def guide_environment(installed, folder):
 
 def test_the_guide_works_as_written(installed, tmp_path):
     """In an empty folder, with only the installation: each file and each command in turn."""
-    page = (harness.ROOT / "docs/plugin-guide.md").read_text()
+    page = (installed.docs / "docs/plugin-guide.md").read_text()
     env = guide_environment(installed, tmp_path)
     where = tmp_path / "empty"
     where.mkdir()
