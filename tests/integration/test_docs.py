@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pages that are made of something else are what that says."""
+import re
 import subprocess
+
+import pytest
 
 import harness
 
@@ -16,3 +19,14 @@ def test_api_md_has_every_public_function():
     for name in ("a6_request_add_response_header", "a6_env_cell", "a6_json_need", "a6_test_run",
                  "a6_runner_set", "A6_REGISTER"):
         assert name + "(" in page, name
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/from-go.md", "docs/plugin-guide.md"])
+def test_what_a_page_names_is_in_the_headers(page):
+    headers = "".join(path.read_text() for path in (harness.ROOT / "include/a6").glob("*"))
+    known = set(re.findall(r"\b[aA]6_\w+", headers))
+    text = (harness.ROOT / page).read_text()
+    # `a6_request_set_arg`, `_add_arg`: what such a line abbreviates is not looked at
+    named = set(re.findall(r"\b(?:a6|A6)_[A-Za-z0-9_]+", text))
+    named -= set(re.findall(r"\bA6_RUNNER_\w+", text))
+    assert len(named) > 5 and named <= known, named - known
