@@ -37,6 +37,7 @@ static struct model *read_model(const char *text)
     return model;
 }
 
+#define P "\"plugins\": {}"
 #define NODES(port) "\"nodes\": {\"127.0.0.1:" port "\": 1}"
 #define CHAIN(name) "{\"conf\": [{\"name\": \"" name "\", \"value\": \"\"}]}"
 
@@ -132,15 +133,15 @@ static void keeps_the_order_of_apisix(void **state)
 
     (void)state;
     order_of("{\"routes\": ["
-             "{\"id\": \"low\", \"uri\": \"/a\", \"priority\": -1},"
-             "{\"id\": \"short\", \"uri\": \"/a*\", \"priority\": 99},"
-             "{\"id\": \"long\", \"uri\": \"/ab*\"},"
-             "{\"id\": \"wild\", \"uri\": \"/*\", \"host\": \"*.b.c\"},"
-             "{\"id\": \"wilder\", \"uri\": \"/*\", \"host\": \"*.a.b.c\"},"
-             "{\"id\": \"host\", \"uri\": \"/*\", \"host\": \"x.b.c\"},"
-             "{\"id\": \"off\", \"uri\": \"/*\", \"status\": 0},"
-             "{\"id\": \"high\", \"uri\": \"/a\"},"
-             "{\"id\": \"last\", \"uri\": \"/a\"}]}",
+             "{\"id\": \"low\", \"uri\": \"/a\", " P ", \"priority\": -1},"
+             "{\"id\": \"short\", \"uri\": \"/a*\", " P ", \"priority\": 99},"
+             "{\"id\": \"long\", \"uri\": \"/ab*\", " P "},"
+             "{\"id\": \"wild\", \"uri\": \"/*\", " P ", \"host\": \"*.b.c\"},"
+             "{\"id\": \"wilder\", \"uri\": \"/*\", " P ", \"host\": \"*.a.b.c\"},"
+             "{\"id\": \"host\", \"uri\": \"/*\", " P ", \"host\": \"x.b.c\"},"
+             "{\"id\": \"off\", \"uri\": \"/*\", " P ", \"status\": 0},"
+             "{\"id\": \"high\", \"uri\": \"/a\", " P "},"
+             "{\"id\": \"last\", \"uri\": \"/a\", " P "}]}",
              order, sizeof(order));
     assert_string_equal(order, "host,wilder,wild,high,last,low,long,short,");
 }
@@ -153,8 +154,8 @@ static void refuses_what_nginx_has_no_room_for(void **state)
 
     (void)state;
     for (int i = 0; i < 401; i++)
-        json_array_append_new(list,
-                              parse("{\"uri\": \"/\", \"vars\": [[\"arg_a\", \"==\", \"1\"]]}"));
+        json_array_append_new(
+            list, parse("{\"uri\": \"/\", " P ", \"vars\": [[\"arg_a\", \"==\", \"1\"]]}"));
     assert_int_equal(model_read(tree, &model, &error), 0);
     assert_true(match_write(nowhere, model, &error) < 0);
     assert_non_null(strstr(error.text, "more than 400 conditions"));
