@@ -3,9 +3,12 @@
 
 #include <ctype.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define NAME_MAX_LEN 63
+/* Letters from which on a mere beginning says what was meant. */
+#define BEGINNING_MIN 3
 
 void nearest_begin(struct nearest *nearest, const char *written)
 {
@@ -52,10 +55,22 @@ unsigned nearest_slips(const char *a, const char *b)
     return rows[a_len % 3][b_len];
 }
 
+/* "warning" for "warn", "log" for "log-level". */
+static bool one_begins_the_other(const char *a, const char *b)
+{
+    size_t len = 0;
+
+    while (a[len] && b[len] && fold(a[len]) == fold(b[len]))
+        len++;
+    return len >= BEGINNING_MIN && (!a[len] || !b[len]);
+}
+
 void nearest_offer(struct nearest *nearest, const char *name)
 {
     unsigned slips = nearest_slips(nearest->written, name);
 
+    if (slips > 1 && one_begins_the_other(nearest->written, name))
+        slips = 1;
     if (slips < nearest->slips) {
         nearest->slips = slips;
         nearest->best = name;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * "Did you mean": the name among those offered that is the fewest slips of the
- * keyboard away from what somebody wrote.
+ * keyboard away from what somebody wrote. A name of which only the beginning was
+ * written, or that was gone on with ("warning" for "warn"), is one slip away.
  *
  *     nearest_begin(&nearest, written);
  *     for each right name: nearest_offer(&nearest, name);

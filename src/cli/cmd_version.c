@@ -60,7 +60,7 @@ int cmd_version(int argc, char **argv)
             fputs(usage, stdout);
             return 0;
         } else {
-            fprintf(stderr, "c-runner version: what is '%s'?\n%s", argv[i], usage);
+            fprintf(stderr, "c-runner: there is no option '%s'\n%s", argv[i], usage);
             return 2;
         }
     }

@@ -11,7 +11,7 @@
 
 static int unknown_flag(const char *flag, const char *name, char *error, size_t size)
 {
-    const char *nearest = *name ? config_nearest(name) : NULL;
+    const char *nearest = config_nearest(name);
 
     if (nearest)
         snprintf(error, size, "there is no option %s; did you mean --%s?", flag, nearest);
@@ -48,7 +48,7 @@ static int split(const char *argument, const struct config_option **option, cons
         *option = find_letter(argument[1]);
         if (argument[2] != '\0')
             *value = argument + 2;
-        return *option ? 0 : unknown_flag(argument, "", error, size);
+        return *option ? 0 : unknown_flag(argument, argument + 1, error, size);
     }
     len = strcspn(argument + 2, "=");
     snprintf(name, sizeof(name), "%.*s", (int)(len < sizeof(name) ? len : sizeof(name) - 1),

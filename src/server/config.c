@@ -65,8 +65,11 @@ const char *config_nearest(const char *written)
     struct nearest nearest;
 
     nearest_begin(&nearest, written);
-    for (size_t i = 0; i < OPTION_COUNT; i++)
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (options[i].flag && written[0] == options[i].flag && !written[1])
+            return options[i].name;
         nearest_offer(&nearest, options[i].name);
+    }
     return nearest_found(&nearest);
 }
 

@@ -48,7 +48,8 @@ const struct config_option *config_option_at(size_t index);
 /* NULL when there is none of the name. */
 const struct config_option *config_find(const char *name);
 
-/* The name of the option that is nearest to what was written, or NULL. */
+/* The name of the option that is nearest to what was written, which may also be its
+ * one-letter form; or NULL. */
 const char *config_nearest(const char *written);
 
 /* A6_RUNNER_LOG_LEVEL for log-level; at most size bytes. */

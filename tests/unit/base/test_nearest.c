@@ -55,7 +55,7 @@ static void long_names_are_cut(void **state)
 
 static const char *find(const char *written)
 {
-    static const char *const names[] = {"workers", "threads", "drain", "plugin", "m"};
+    static const char *const names[] = {"workers", "threads", "drain", "plugin", "log-level", "m"};
     struct nearest nearest;
 
     nearest_begin(&nearest, written);
@@ -74,6 +74,12 @@ static void finds_what_was_meant(void **state)
     assert_string_equal(find("drian"), "drain");
     assert_string_equal(find("plugins"), "plugin");
     assert_string_equal(find("m"), "m");
+    assert_string_equal(find("draining"), "drain");
+    assert_string_equal(find("log"), "log-level");
+    assert_string_equal(find("LOG_"), "log-level");
+    assert_string_equal(find("workersthreads"), "workers");
+    assert_null(find("lo"));
+    assert_null(find("log-file-size"));
     assert_null(find("x"));
     assert_null(find(""));
     assert_null(find("rain-drops"));

@@ -116,7 +116,7 @@ static void version_says_which(void **state)
     assert_says("compiler     ");
     assert_says("plugins      /");
     assert_int_equal(run("version", "--lnog", NULL), 2);
-    assert_says("what is '--lnog'?");
+    assert_says("there is no option '--lnog'");
 }
 
 static void run_refuses_before_it_begins(void **state)

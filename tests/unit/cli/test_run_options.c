@@ -97,6 +97,9 @@ static void refuses_what_it_does_not_know(void **state)
                    "there is no option --worker; did you mean --workers?");
     assert_refused(load("--colour=red", NULL), "there is no option --colour=red");
     assert_refused(load("-x", NULL), "there is no option -x");
+    assert_refused(load("-plugin", "x.so", NULL),
+                   "there is no option -plugin; did you mean --plugin?");
+    assert_refused(load("--m", "prod", NULL), "there is no option --m; did you mean --mode?");
     assert_refused(load("--", NULL), "there is no option --");
     assert_refused(load("-", NULL), "'-' is no option");
     assert_refused(load("say.so", NULL), "'say.so' is no option");

@@ -199,7 +199,10 @@ static void choices_suggest(void **state)
     assert_string_equal(error, "log-level: 'warm' is none of debug, info, warn, error, fatal; "
                                "did you mean 'warn'?");
     assert_int_equal(set("mode", "production"), -EINVAL);
-    assert_string_equal(error, "mode: 'production' is none of dev, prod, prof");
+    assert_string_equal(error,
+                        "mode: 'production' is none of dev, prod, prof; did you mean 'prod'?");
+    assert_int_equal(set("log-level", "loud"), -EINVAL);
+    assert_string_equal(error, "log-level: 'loud' is none of debug, info, warn, error, fatal");
     assert_refused("mode", "", "none of");
     assert_refused("mode", "dev|prod", "none of");
 }
@@ -243,6 +246,7 @@ static void unknown_names_suggest(void **state)
     (void)state;
     assert_refused("log_levle", "info",
                    "there is no option 'log_levle'; did you mean 'log-level'?");
+    assert_refused("m", "prod", "there is no option 'm'; did you mean 'mode'?");
     assert_int_equal(set("colour", "red"), -EINVAL);
     assert_string_equal(error, "there is no option 'colour'");
     assert_refused("config", "file.yaml", "can only be a flag");
