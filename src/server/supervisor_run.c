@@ -18,6 +18,7 @@
 #include "server/control.h"
 #include "server/supervisor.h"
 #include "server/worker_privileges.h"
+
 #define PROD_LOG "logs/runner.log"
 #define CELLS_MAX 65536u
 #define SAVE_EVERY_MS 1000

@@ -64,9 +64,6 @@ _Noreturn void worker_lost_descriptor(const char *which, int error);
 /* Any thread: asks the supervisor, once, for a replacement. */
 void worker_ask_recycling(struct worker *worker, const char *why);
 
-/* Serves a connection that an older worker gave away; closes fd if it cannot. */
-void worker_adopt(struct worker *worker, int fd);
-
 /* ---- worker_end.c; each gives the exit status ---- */
 
 /* The runner stops: finishes what is under way, closes, ends the plugins. */

@@ -11,6 +11,7 @@
 #include "server/worker_conn.h"
 #include "server/worker_loop.h"
 #include "server/worker_privileges.h"
+
 #define ACCEPT_AT_ONCE 32
 #define PAUSE_MS 100u
 
@@ -37,18 +38,17 @@ static void pause_accepting(struct loop *loop)
     (void)timers_set(&loop->timers, &loop->accept_timer, clock_ms() + PAUSE_MS);
 }
 
-static void hand_to_loop(struct loop *loop, int fd)
+void accept_place(struct worker *worker, struct loop *own, int fd)
 {
-    struct worker *worker = loop->worker;
-    struct loop *least = loop;
+    struct loop *least = own ? own : worker->loops[0];
 
     for (unsigned i = 0; i < worker->loop_count; i++) {
         if (atomic_load_explicit(&worker->loops[i]->conn_count, memory_order_relaxed) <
             atomic_load_explicit(&least->conn_count, memory_order_relaxed))
             least = worker->loops[i];
     }
-    if (least == loop) {
-        (void)conn_open(loop, fd);
+    if (least == own) {
+        (void)conn_open(own, fd);
         return;
     }
     struct conn *conn = calloc(1, sizeof(*conn));
@@ -77,7 +77,7 @@ bool accept_some(struct loop *loop)
         int fd = accept4(worker->heritage->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             if (privileges_allow(worker->heritage->config, fd))
-                hand_to_loop(loop, fd);
+                accept_place(worker, loop, fd);
             else
                 close(fd);
             continue;

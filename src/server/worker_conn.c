@@ -13,6 +13,7 @@
 #include "server/worker_exchange.h"
 #include "server/worker_loop.h"
 #include "server/worker_stack.h"
+
 /* Replies to pipelined calls are collected up to here, then sent. */
 #define COLLECT_MAX ((size_t)65536)
 

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+
 struct exchange;
 struct loop;
 struct worker;

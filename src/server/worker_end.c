@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "server/control.h"
 #include "server/worker.h"
+#include "server/worker_accept.h"
 #include "server/worker_crash.h"
 #include "server/worker_loop.h"
 #include "server/worker_profile.h"
@@ -47,7 +48,7 @@ static int listen_to_supervisor(struct worker *worker, struct control_message *m
         return 1;
     /* It may have a call on it that was sent before we were told to end. */
     if (message->fd >= 0)
-        worker_adopt(worker, message->fd);
+        accept_place(worker, NULL, message->fd);
     return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "server/worker_loop.h"
+
 #define OUTPUT_FIRST ((size_t)4096)
 #define OUTPUT_MAX ((size_t)FRAME_PAYLOAD_MAX + 65536)
 #define TAIL_FROM ((size_t)16384)
@@ -252,27 +253,30 @@ static int keep_tail(struct wire_out *out)
     return 0;
 }
 
+/* Sends what is left of the buffer and of the tail behind it, in one go. */
+static ssize_t send_with_tail(const struct wire_out *out, size_t sent, int fd)
+{
+    union {
+        const void *borrowed;
+        void *base;
+    } tail = {out->tail};
+    size_t head = sent < out->len ? out->len - sent : 0;
+    size_t skip = head ? 0 : sent - out->len;
+    struct iovec iov[2] = {{out->data + sent, head},
+                           {(char *)tail.base + skip, out->tail_len - skip}};
+    struct msghdr message = {.msg_iov = head ? iov : iov + 1, .msg_iovlen = head ? 2 : 1};
+
+    return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 int exchange_send(struct exchange *exchange, int fd)
 {
     struct wire_out *out = &exchange->out;
 
     while (exchange->sent < out->len + out->tail_len) {
-        ssize_t done;
-        if (!out->tail_len) {
-            done = send(fd, out->data + exchange->sent, out->len - exchange->sent,
-                        MSG_NOSIGNAL | MSG_DONTWAIT);
-        } else {
-            union {
-                const void *borrowed;
-                void *base;
-            } tail = {out->tail};
-            size_t head = exchange->sent < out->len ? out->len - exchange->sent : 0;
-            size_t skip = head ? 0 : exchange->sent - out->len;
-            struct iovec iov[2] = {{out->data + exchange->sent, head},
-                                   {(char *)tail.base + skip, out->tail_len - skip}};
-            struct msghdr message = {.msg_iov = head ? iov : iov + 1, .msg_iovlen = head ? 2 : 1};
-            done = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-        }
+        ssize_t done = out->tail_len ? send_with_tail(out, exchange->sent, fd)
+                                     : send(fd, out->data + exchange->sent,
+                                            out->len - exchange->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (done < 0) {
             if (errno == EINTR)
                 continue;

@@ -148,7 +148,7 @@ void exchange_run_apart(struct exchange *exchange);
 /* The same for a call that is in the middle of its run: `next` is what call_run gave. */
 void exchange_finish_apart(struct exchange *exchange, enum call_next next);
 
-/* call_surroundings.ask and so on; see worker_call.c. */
+/* What a filter meets in a worker: how it asks, suspends and resumes; see worker_apart.c. */
 extern const struct call_surroundings exchange_surroundings;
 
 #endif

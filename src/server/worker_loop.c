@@ -397,6 +397,20 @@ static void count_calls(struct loop *loop)
         worker_ask_recycling(worker, "its memory has grown to --max-rss");
 }
 
+/* Does what the worker's main thread asked for. False: the loop was lost on the way. */
+static bool heed_worker(struct loop *loop)
+{
+    struct worker *worker = loop->worker;
+
+    if (atomic_load_explicit(&worker->draining, memory_order_relaxed))
+        report_drain(loop);
+    if (atomic_load_explicit(&worker->closing, memory_order_relaxed) && !loop->closed)
+        return close_all(loop);
+    if (atomic_load_explicit(&worker->handing_over, memory_order_relaxed) && !loop->handed_over)
+        hand_over(loop);
+    return true;
+}
+
 void loop_drive(struct loop *loop)
 {
     struct worker *worker = loop->worker;
@@ -406,18 +420,8 @@ void loop_drive(struct loop *loop)
     if (!read_inbox(loop))
         return;
     while (!atomic_load_explicit(&loop->stop, memory_order_relaxed)) {
-        if (!run_events(loop))
+        if (!run_events(loop) || (loop->timers.count && !run_timers(loop)) || !heed_worker(loop))
             return;
-        if (loop->timers.count && !run_timers(loop))
-            return;
-        if (atomic_load_explicit(&worker->draining, memory_order_relaxed))
-            report_drain(loop);
-        if (atomic_load_explicit(&worker->closing, memory_order_relaxed) && !loop->closed &&
-            !close_all(loop))
-            return;
-        else if (atomic_load_explicit(&worker->handing_over, memory_order_relaxed) &&
-                 !loop->handed_over)
-            hand_over(loop);
         if (loop->uncounted >= COUNT_EVERY)
             count_calls(loop);
         int wait = loop->timers.count ? timers_wait(&loop->timers, clock_ms()) : -1;

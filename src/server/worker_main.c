@@ -14,7 +14,7 @@
 #include "server/control.h"
 #include "server/scoreboard.h"
 #include "server/worker.h"
-#include "server/worker_conn.h"
+#include "server/worker_accept.h"
 #include "server/worker_crash.h"
 #include "server/worker_loop.h"
 #include "server/worker_privileges.h"
@@ -144,24 +144,6 @@ static int start(struct worker *worker, char *error, size_t size)
     return failed;
 }
 
-void worker_adopt(struct worker *worker, int fd)
-{
-    struct loop *least = worker->loops[0];
-    struct conn *conn = calloc(1, sizeof(*conn));
-
-    if (!conn) {
-        close(fd);
-        return;
-    }
-    for (unsigned i = 1; i < worker->loop_count; i++) {
-        if (atomic_load(&worker->loops[i]->conn_count) < atomic_load(&least->conn_count))
-            least = worker->loops[i];
-    }
-    conn->fd = fd;
-    atomic_fetch_add(&worker->connections, 1);
-    loop_post_conn(least, conn);
-}
-
 void worker_ask_recycling(struct worker *worker, const char *why)
 {
     if (!atomic_exchange(&worker->wants_recycling, true))
@@ -194,9 +176,9 @@ static int obey(struct worker *worker)
             for (unsigned i = 0; i < worker->loop_count; i++)
                 loop_post_accept(worker->loops[i]);
             break;
-        case CONTROL_CONNECTION:
+        case CONTROL_CONNECTION: /* an older worker gave it away */
             if (message.fd >= 0)
-                worker_adopt(worker, message.fd);
+                accept_place(worker, NULL, message.fd);
             message.fd = -1;
             break;
         case CONTROL_QUARANTINE:
