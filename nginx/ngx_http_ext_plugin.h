@@ -99,6 +99,7 @@ typedef struct {
     uint64_t                       identity;     /* who gave it */
     ngx_queue_t                    waiting;      /* calls */
     ngx_event_t                    poll;         /* another worker prepares */
+    uint32_t                       failures;     /* when that was first seen */
     void                          *prepare;      /* in progress here */
 } ngx_http_ext_plugin_conf_t;
 
@@ -110,6 +111,7 @@ typedef struct {
     uint64_t                       identity;
     time_t                         expires;      /* 0: no token */
     uint32_t                       token;
+    uint32_t                       failures;     /* to prepare it */
     ngx_pid_t                      locker;       /* who prepares it, or 0 */
 } ngx_http_ext_plugin_slot_t;
 
@@ -177,7 +179,7 @@ typedef enum {
     NGX_HTTP_EXT_PLUGIN_REWRITTEN,
     NGX_HTTP_EXT_PLUGIN_FAILED,
     NGX_HTTP_EXT_PLUGIN_DEGRADED,
-    NGX_HTTP_EXT_PLUGIN_OUTCOMES
+    NGX_HTTP_EXT_PLUGIN_ABORTED                  /* nobody waited for the end */
 } ngx_http_ext_plugin_outcome_e;
 
 
@@ -267,6 +269,7 @@ typedef struct {
     ngx_array_t                   *cmd;          /* of ngx_str_t */
     uint32_t                       cycle;        /* a number for it */
     uint32_t                       next_id;      /* of this worker */
+    ngx_array_t                    changed;      /* of ngx_uint_t: variables */
 } ngx_http_ext_plugin_main_conf_t;
 
 
@@ -480,6 +483,10 @@ void ngx_http_ext_plugin_cmd_stop(ngx_cycle_t *cycle);
 /* _variables.c */
 
 ngx_int_t ngx_http_ext_plugin_add_variables(ngx_conf_t *cf);
+ngx_int_t ngx_http_ext_plugin_init_variables(ngx_cycle_t *cycle,
+    ngx_http_ext_plugin_main_conf_t *emcf);
+/* nginx takes values from the request again, which has been changed. */
+void ngx_http_ext_plugin_forget_variables(ngx_http_request_t *r);
 
 
 #endif /* _NGX_HTTP_EXT_PLUGIN_H_INCLUDED_ */

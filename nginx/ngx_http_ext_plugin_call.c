@@ -398,11 +398,20 @@ ngx_http_ext_plugin_call_failed(ngx_http_ext_plugin_call_t *call)
 void
 ngx_http_ext_plugin_call_drop(ngx_http_ext_plugin_call_t *call)
 {
+    ngx_http_ext_plugin_ctx_t  *ctx;
+
     if (call->done) {
         return;
     }
 
     call->done = 1;
+
+    ctx = ngx_http_ext_plugin_get_ctx(call->request);
+
+    if (ctx) {
+        ctx->outcome[call->phase] = NGX_HTTP_EXT_PLUGIN_ABORTED;
+        ctx->time[call->phase] += ngx_http_ext_plugin_now() - call->started;
+    }
 
     if (call->waiting) {
         ngx_queue_remove(&call->queue);

@@ -184,6 +184,13 @@ ngx_http_ext_plugin_set_headers_in(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    ngx_http_ext_plugin_forget_variables(r);
+
+    /* what nginx may have made of the Authorization that was there */
+
+    ngx_str_null(&r->headers_in.user);
+    ngx_str_null(&r->headers_in.passwd);
+
     h = r->headers_in.host;
 
     return h ? ngx_http_ext_plugin_set_host(r, &h->value) : NGX_OK;
@@ -256,6 +263,8 @@ ngx_http_ext_plugin_set_length(ngx_http_request_t *r, off_t length)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ngx_http_ext_plugin_forget_variables(r);
 
     r->headers_in.content_length_n = length;
     r->headers_in.chunked = 0;

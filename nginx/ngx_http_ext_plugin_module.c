@@ -405,6 +405,10 @@ ngx_http_ext_plugin_init_process(ngx_cycle_t *cycle)
 
     ngx_http_ext_plugin_zone_use(emcf->shm_zone);
 
+    if (ngx_http_ext_plugin_init_variables(cycle, emcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_http_ext_plugin_cmd_start(cycle, emcf);
 }
 

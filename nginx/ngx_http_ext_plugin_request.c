@@ -20,6 +20,19 @@ static void ngx_http_ext_plugin_cleanup(void *data);
 ngx_int_t
 ngx_http_ext_plugin_pre_req_handler(ngx_http_request_t *r)
 {
+    ngx_http_ext_plugin_ctx_t  *ctx;
+
+    if (r->internal && r == r->main) {
+
+        /* a redirect: what is refused from here on has no content yet */
+
+        ctx = ngx_http_ext_plugin_get_ctx(r);
+
+        if (ctx) {
+            ctx->content = 0;
+        }
+    }
+
     return ngx_http_ext_plugin_req_handler(r, NGX_HTTP_EXT_PLUGIN_PRE_REQ);
 }
 

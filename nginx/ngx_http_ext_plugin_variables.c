@@ -22,7 +22,8 @@ static ngx_str_t  ngx_http_ext_plugin_outcomes[] = {
     ngx_string("stop"),
     ngx_string("rewrite"),
     ngx_string("error"),
-    ngx_string("degraded")
+    ngx_string("degraded"),
+    ngx_string("aborted")
 };
 
 
@@ -68,6 +69,21 @@ static ngx_http_variable_t  ngx_http_ext_plugin_vars[] = {
 };
 
 
+/* variables of the request that a Rewrite may change; "_": what begins so */
+
+static ngx_str_t  ngx_http_ext_plugin_changed[] = {
+    ngx_string("host"),
+    ngx_string("http_"),
+    ngx_string("cookie_"),
+    ngx_string("content_type"),
+    ngx_string("content_length"),
+    ngx_string("remote_user"),
+    ngx_string("request_body"),
+    ngx_string("request_body_file"),
+    ngx_null_string
+};
+
+
 ngx_int_t
 ngx_http_ext_plugin_add_variables(ngx_conf_t *cf)
 {
@@ -84,6 +100,71 @@ ngx_http_ext_plugin_add_variables(ngx_conf_t *cf)
     }
 
     return NGX_OK;
+}
+
+
+/* Which of those has the configuration made nginx remember? */
+
+ngx_int_t
+ngx_http_ext_plugin_init_variables(ngx_cycle_t *cycle,
+    ngx_http_ext_plugin_main_conf_t *emcf)
+{
+    ngx_str_t                  *name;
+    ngx_uint_t                  i, *index;
+    ngx_http_variable_t        *v;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_core_module);
+    v = cmcf->variables.elts;
+
+    if (ngx_array_init(&emcf->changed, cycle->pool, 4, sizeof(ngx_uint_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < cmcf->variables.nelts; i++) {
+
+        for (name = ngx_http_ext_plugin_changed; name->len; name++) {
+
+            if ((v[i].name.len == name->len
+                 || (v[i].name.len > name->len
+                     && name->data[name->len - 1] == '_'))
+                && ngx_strncmp(v[i].name.data, name->data, name->len) == 0)
+            {
+                break;
+            }
+        }
+
+        if (name->len == 0) {
+            continue;
+        }
+
+        index = ngx_array_push(&emcf->changed);
+        if (index == NULL) {
+            return NGX_ERROR;
+        }
+
+        *index = i;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_ext_plugin_forget_variables(ngx_http_request_t *r)
+{
+    ngx_uint_t                        i, *index;
+    ngx_http_ext_plugin_main_conf_t  *emcf;
+
+    emcf = ngx_http_get_module_main_conf(r, ngx_http_ext_plugin_module);
+    index = emcf->changed.elts;
+
+    for (i = 0; i < emcf->changed.nelts; i++) {
+        r->variables[index[i]].valid = 0;
+        r->variables[index[i]].not_found = 0;
+    }
 }
 
 

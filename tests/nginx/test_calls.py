@@ -215,6 +215,8 @@ def test_client_goes_away_while_the_runner_works(nginx, runner):
         wait_for(lambda: runner.prepared, what="PrepareConf")
         s.close()
     wait_for(lambda: any(" 499 " in line for line in nginx.access()), what="the 499")
+    line = [line for line in nginx.access() if " 499 " in line][-1]
+    assert "[aborted]" in line and "[0.000000]" not in line, line
     assert nginx.get("/ok").body == b"ok"
 
 
