@@ -37,6 +37,19 @@ static ngx_int_t ngx_http_ext_plugin_alive(
 void
 ngx_http_ext_plugin_child_begin(ngx_http_ext_plugin_child_t *child)
 {
+    struct sigaction  sa;
+
+    /* nginx's own handler would take the exit status, and log an alert */
+
+    ngx_memzero(&sa, sizeof(struct sigaction));
+    sa.sa_handler = SIG_DFL;
+    sigemptyset(&sa.sa_mask);
+
+    if (sigaction(SIGCHLD, &sa, NULL) == -1) {
+        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, ngx_errno,
+                      "sigaction(SIGCHLD) failed");
+    }
+
     child->input = NGX_INVALID_FILE;
 
     child->restart.handler = ngx_http_ext_plugin_restart_handler;
@@ -327,6 +340,8 @@ ngx_http_ext_plugin_watch_handler(ngx_event_t *ev)
     c = ev->data;
 
     if (c->close) {
+        /* worker_shutdown_timeout: the requests end, and then this does */
+        c->close = 0;
         return;
     }
 
@@ -334,20 +349,17 @@ ngx_http_ext_plugin_watch_handler(ngx_event_t *ev)
 }
 
 
-/* nginx's own handler of SIGCHLD may have been faster: then nothing is left. */
-
 static ngx_int_t
 ngx_http_ext_plugin_alive(ngx_http_ext_plugin_child_t *child)
 {
-    int  status;
-
-    return child->pid && waitpid(child->pid, &status, WNOHANG) == 0;
+    return child->pid && waitpid(child->pid, &child->status, WNOHANG) == 0;
 }
 
 
 static void
 ngx_http_ext_plugin_exited(ngx_http_ext_plugin_child_t *child)
 {
+    u_char     how[64], *p;
     ngx_pid_t  pid;
 
     pid = child->pid;
@@ -357,6 +369,16 @@ ngx_http_ext_plugin_exited(ngx_http_ext_plugin_child_t *child)
 
         /* what it has started itself goes with it */
         (void) kill(-pid, SIGKILL);
+    }
+
+    if (pid == 0) {
+        p = ngx_sprintf(how, "could not be started");
+
+    } else if (WIFSIGNALED(child->status)) {
+        p = ngx_sprintf(how, "was ended by signal %d", WTERMSIG(child->status));
+
+    } else {
+        p = ngx_sprintf(how, "exited with code %d", WEXITSTATUS(child->status));
     }
 
     ngx_http_ext_plugin_log_output(child, 1);
@@ -392,9 +414,9 @@ ngx_http_ext_plugin_exited(ngx_http_ext_plugin_child_t *child)
     }
 
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "ext_plugin_cmd: process %P has ended, "
+                  "ext_plugin_cmd: process %P %*s, "
                   "starting \"%s\" again in %M ms",
-                  pid, child->argv[0], child->delay);
+                  pid, (size_t) (p - how), how, child->argv[0], child->delay);
 
     ngx_add_timer(&child->restart, child->delay);
 }

@@ -18,6 +18,7 @@
 
 typedef struct {
     ngx_pid_t                     pid;           /* 0: not running */
+    int                           status;        /* as waitpid() gave it */
     ngx_http_ext_plugin_runner_t *runner;
     uint32_t                      cycle;
     char                        **argv;

@@ -83,7 +83,7 @@ def test_restart(nginx):
         after = int(nginx.get("/").body)  # waits for the next one
         assert after != before
         before = after
-    assert "has ended, starting" in nginx.log()
+    assert "was ended by signal 9, starting" in nginx.log()
 
 
 def test_backoff(nginx):
@@ -96,6 +96,7 @@ def test_backoff(nginx):
     starts = nginx.log().count("started \"")
     assert 3 <= starts <= 6, starts
     assert nginx.log().count("bad luck") >= 3
+    assert "exited with code 3, starting" in nginx.log()
     begun = time.monotonic()
     nginx.stop(signal.SIGQUIT)
     assert time.monotonic() - begun < 2
