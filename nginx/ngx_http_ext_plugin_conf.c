@@ -12,17 +12,19 @@
 #define NGX_HTTP_EXT_PLUGIN_POLL    5
 
 
-static ngx_int_t ngx_http_ext_plugin_shared(ngx_http_ext_plugin_conf_t *conf);
+static ngx_int_t ngx_http_ext_plugin_shared(ngx_http_ext_plugin_conf_t *conf,
+    ngx_uint_t waited);
 static void ngx_http_ext_plugin_poll_handler(ngx_event_t *ev);
 
 
 /*
- * NGX_OK: got a token. NGX_BUSY: another worker prepares one. NGX_DECLINED:
- * this worker is to prepare one, and must call _conf_unlock() in the end.
+ * NGX_OK: got a token. NGX_BUSY: another worker prepares one. NGX_ABORT: so it
+ * did, in vain. NGX_DECLINED: this worker is to prepare one, and must call
+ * _conf_unlock() in the end.
  */
 
 static ngx_int_t
-ngx_http_ext_plugin_shared(ngx_http_ext_plugin_conf_t *conf)
+ngx_http_ext_plugin_shared(ngx_http_ext_plugin_conf_t *conf, ngx_uint_t waited)
 {
     ngx_int_t                    rc;
     ngx_http_ext_plugin_slot_t  *slot;
@@ -44,6 +46,13 @@ ngx_http_ext_plugin_shared(ngx_http_ext_plugin_conf_t *conf)
                    && ngx_http_ext_plugin_worker_alive(slot->locker))
         {
             rc = NGX_BUSY;
+
+            if (!waited) {
+                conf->failures = slot->failures;
+            }
+
+        } else if (waited && slot->failures != conf->failures) {
+            rc = NGX_ABORT;
 
         } else {
             slot->locker = ngx_pid;
@@ -67,6 +76,10 @@ ngx_http_ext_plugin_conf_unlock(ngx_http_ext_plugin_conf_t *conf)
 
     if (slot && slot->locker == ngx_pid) {
         slot->locker = 0;
+
+        if (slot->expires <= ngx_time()) {
+            slot->failures++;
+        }
     }
 
     ngx_http_ext_plugin_zone_unlock();
@@ -131,7 +144,7 @@ ngx_http_ext_plugin_conf_token(ngx_http_ext_plugin_conf_t *conf,
 
     if (conf->prepare == NULL && !conf->poll.timer_set) {
 
-        rc = ngx_http_ext_plugin_shared(conf);
+        rc = ngx_http_ext_plugin_shared(conf, 0);
 
         if (rc == NGX_OK) {
             return NGX_OK;
@@ -176,10 +189,18 @@ ngx_http_ext_plugin_poll_handler(ngx_event_t *ev)
         return;
     }
 
-    rc = ngx_http_ext_plugin_shared(conf);
+    rc = ngx_http_ext_plugin_shared(conf, 1);
 
     if (rc == NGX_OK) {
         ngx_http_ext_plugin_conf_wake(conf, NGX_OK, NULL, 0);
+        return;
+    }
+
+    if (rc == NGX_ABORT) {
+        /* or every worker in turn would make its clients wait for as long */
+        ngx_http_ext_plugin_conf_wake(conf, NGX_ERROR,
+                                 "did not take the conf from another worker",
+                                      0);
         return;
     }
 

@@ -223,7 +223,8 @@ ngx_http_ext_plugin_talk_read(ngx_event_t *ev)
     peer = c->data;
     talk = peer->talk;
 
-    if (ev->timedout) {
+    if (ev->timedout || c->close) {
+        /* "close" is worker_shutdown_timeout */
         (void) ngx_http_ext_plugin_talk_fail(talk, "timed out", 0);
         (void) talk->received(talk, NGX_ERROR);
         return;

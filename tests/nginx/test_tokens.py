@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Conf tokens: one PrepareConf for a conf, whoever needs it, and a new one when the
 runner has forgotten, or is another."""
+import socket
 import threading
 import time
 
 import pytest
-from nginx_rig import wait_for
+from nginx_rig import free_port, wait_for
 from fake_runner import Runner, write_error, write_none, write_stop, write_token
 from conf_lines import pre_req, use
 
@@ -160,6 +161,31 @@ def test_a_conf_that_cannot_be_prepared(nginx, runner, what, said):
     runner.prepare_handler = lambda key, conf, token: write_token(token)
     runner.handler = lambda call: write_stop(call.id, 200, None, "now")
     wait_for(lambda: nginx.get("/").body == b"now")  # nothing is remembered of the failure
+
+
+def test_a_failure_to_prepare_is_told_to_the_other_workers(nginx, runner):
+    """Or each of them would try in turn, while its clients wait."""
+    everyone_waits = threading.Event()
+
+    def prepare(key, conf, token):
+        everyone_waits.wait(10)
+        return write_error(1)
+    runner.prepare_handler = prepare
+    port = free_port()  # whose connections the kernel spreads over the workers
+    nginx.start(workers=3, server="listen 127.0.0.1:%d reuseport; location /status { stub_status; }"
+                "%s location / { %s }" % (port, use(runner), pre_req({})))
+    clients = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(24)]
+    for client in clients:
+        client.sendall(b"GET /x HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
+    wait_for(lambda: b"Writing: 25 " in nginx.get("/status").body)
+    everyone_waits.set()
+    for client in clients:
+        assert client.recv(100).startswith(b"HTTP/1.1 503")
+        client.close()
+    assert len(runner.prepared) == 1
+    runner.prepare_handler = None
+    runner.handler = lambda call: write_none(call.id)
+    assert nginx.get("/x").status == 404  # the next one tries again
 
 
 def test_a_client_that_waits_for_a_token_goes_away(nginx, runner):
