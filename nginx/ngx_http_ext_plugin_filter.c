@@ -13,6 +13,8 @@ static ngx_int_t ngx_http_ext_plugin_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ext_plugin_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static void ngx_http_ext_plugin_resp_resume(ngx_http_ext_plugin_call_t *call);
+static void ngx_http_ext_plugin_other_response(ngx_http_request_t *r,
+    ngx_http_ext_plugin_ctx_t *ctx, ngx_int_t rc);
 static ngx_int_t ngx_http_ext_plugin_release(ngx_http_request_t *r,
     ngx_http_ext_plugin_ctx_t *ctx, ngx_int_t rc);
 static ngx_int_t ngx_http_ext_plugin_send_header(ngx_http_request_t *r,
@@ -128,19 +130,9 @@ ngx_http_ext_plugin_resp_resume(ngx_http_ext_plugin_call_t *call)
 
     rc = ngx_http_ext_plugin_release(r, ctx, call->rc);
 
-    if (rc > NGX_OK && !ctx->filtering) {
-
-        /* a filter wants another response, such as 416 for a bad range */
-
-        ngx_http_ext_plugin_discard(ctx->held);
-
-        ctx->held = NULL;
-        ctx->held_last = &ctx->held;
-        ctx->hold = NGX_HTTP_EXT_PLUGIN_PASS;
-
-        ngx_http_finalize_request(r, rc);
+    if (rc > NGX_OK && !ctx->filtering && !r->main->blocked) {
+        ngx_http_ext_plugin_other_response(r, ctx, rc);
         ngx_http_run_posted_requests(c);
-
         return;
     }
 
@@ -155,6 +147,32 @@ ngx_http_ext_plugin_resp_resume(ngx_http_ext_plugin_call_t *call)
     if (!ctx->filtering) {
         ngx_http_run_posted_requests(c);
     }
+}
+
+
+/* A filter wants another response, such as 416 for a bad range. */
+
+static void
+ngx_http_ext_plugin_other_response(ngx_http_request_t *r,
+    ngx_http_ext_plugin_ctx_t *ctx, ngx_int_t rc)
+{
+    ngx_http_upstream_t  *u;
+
+    ngx_http_ext_plugin_discard(ctx->held);
+
+    ctx->held = NULL;
+    ctx->held_last = &ctx->held;
+    ctx->hold = NGX_HTTP_EXT_PLUGIN_PASS;
+
+    u = r->upstream;
+
+    if (u && u->cleanup) {
+        /* it finalizes the request too when it goes, and is no more needed */
+        r->main->count++;
+        (*u->cleanup)(r);
+    }
+
+    ngx_http_finalize_request(r, rc);
 }
 
 

@@ -131,6 +131,15 @@ ngx_http_ext_plugin_info_req_body(ngx_http_ext_plugin_call_t *call)
     ctx->resp_info = 0;
 
     if (call->phase == NGX_HTTP_EXT_PLUGIN_POST_RESP) {
+
+        if (r->request_body_no_buffering
+            && (r->headers_in.content_length_n > 0 || r->headers_in.chunked))
+        {
+            call->talk.error = "asked for a request body that was sent to the "
+                               "upstream without buffering";
+            return NGX_ERROR;
+        }
+
         /* the content handler has read it by now, or has thrown it away */
         return ngx_http_ext_plugin_answer_body(call);
     }

@@ -86,6 +86,7 @@ ngx_http_ext_plugin_resp_reply(ngx_http_ext_plugin_call_t *call)
     if (reply.status) {
         r->headers_out.status = reply.status;
         r->headers_out.status_line.len = 0;
+        r->err_status = 0;
     }
 
     if (reply.body.len) {
@@ -104,6 +105,14 @@ ngx_http_ext_plugin_resp_reply(ngx_http_ext_plugin_call_t *call)
             ngx_http_clear_etag(r);
             ngx_http_ext_plugin_clear(&r->headers_out.content_encoding);
             ngx_http_ext_plugin_clear(&r->headers_out.content_range);
+        }
+
+        if (r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
+            && r->headers_out.content_range == NULL)
+        {
+            /* the new one is not a part of anything */
+            r->headers_out.status = NGX_HTTP_OK;
+            r->headers_out.status_line.len = 0;
         }
     }
 
@@ -194,6 +203,7 @@ ngx_http_ext_plugin_resp_failed(ngx_http_request_t *r,
     ngx_http_clean_header(r);
 
     r->headers_out.status = NGX_HTTP_SERVICE_UNAVAILABLE;
+    r->err_status = 0;
 
     ngx_str_set(&r->headers_out.content_type, "text/html");
     r->headers_out.content_type_len = r->headers_out.content_type.len;
