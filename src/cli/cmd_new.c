@@ -67,6 +67,12 @@ static bool is_name(const char *name)
     return true;
 }
 
+/* Names of which a project's other files and identifiers are made (a6.rs, tests.rs). */
+static bool is_taken(const char *name)
+{
+    return strcmp(name, "a6") == 0 || strcmp(name, "tests") == 0;
+}
+
 static bool is_language(const char *language)
 {
     for (const struct new_template *at = new_templates; at->language; at++)
@@ -111,6 +117,8 @@ static int take_options(struct new_options *options, int argc, char **argv)
     if (!is_name(options->name))
         return usage("a plugin's name has 1 to 64 letters, digits, '-', '_' and '.', and does not "
                      "begin with '-' or '.'");
+    if (is_taken(options->name))
+        return usage("the project has a file of this name itself; choose another name");
     if (!is_language(options->language))
         return usage("--lang: want c, cpp or rust");
     make_identifier(options);

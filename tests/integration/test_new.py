@@ -67,6 +67,8 @@ def test_makes_it_elsewhere_and_overwrites_nothing(tmp_path):
     (["a/b"], "a plugin's name has 1 to 64 letters"),
     ([".a"], "a plugin's name has"),
     (["a" * 65], "a plugin's name has"),
+    (["a6", "--lang", "rust"], "the project has a file of this name itself"),
+    (["tests", "--lang", "rust"], "the project has a file of this name itself"),
     (["a", "--lang", "go"], "--lang: want c, cpp or rust"),
 ])
 def test_wrong_use_is_status_2(tmp_path, args, text):
