@@ -24,7 +24,10 @@ const char *const admin_store_names[ADMIN_STORE_KINDS] = {"route", "service", "u
 static int make_folder(const char *path, struct error *error)
 {
     if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        return error_set(error, "%s: %s", path, strerror(errno));
+        return error_set(error,
+                         "the Admin API's routes cannot be kept in %s: %s; take another folder "
+                         "with --data",
+                         path, strerror(errno));
     return 0;
 }
 
@@ -100,7 +103,8 @@ static int load_kind(struct admin_store *store, const char *kind, struct error *
     result = make_folder(path, error);
     folder = result == 0 ? opendir(path) : NULL;
     if (result == 0 && !folder)
-        result = error_set(error, "%s: %s", path, strerror(errno));
+        result = error_set(error, "%s cannot be read: %s; take another folder with --data", path,
+                           strerror(errno));
     while (folder && result == 0 && (file = readdir(folder)))
         result = load_entry(found, path, file->d_name, error);
     if (folder)

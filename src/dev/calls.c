@@ -86,16 +86,19 @@ static const char *member(const json_t *object, const char *name)
 }
 
 /* ": ~path /b, -header cookie", as far as a line has room for them. */
-static void add_changes(char *text, size_t *len, json_t *changes)
+static void add_changes(char *text, size_t *len, json_t *call)
 {
+    bool response = strcmp(member(call, "phase"), "post-resp") == 0;
     json_t *change;
     size_t i;
 
-    json_array_foreach(changes, i, change)
+    json_array_foreach(json_object_get(call, "changes"), i, change)
     {
         const char *what = member(change, "what"), *name = member(change, "name");
         bool short_value = strcmp(what, "path") == 0 || strcmp(what, "status") == 0;
 
+        if (response && strncmp(what, "response ", 9) == 0)
+            what += 9; /* goes without saying */
         if (i == CHANGES_SHOWN) {
             add(text, len, ", ...");
             return;
@@ -118,7 +121,7 @@ static void add_call(char *text, size_t *len, json_t *call)
         add(text, len, "%s%s", i ? "+" : " ", json_string_value(name));
     add(text, len, " %s", *error ? error : member(call, "did"));
     if (!*error && strncmp(member(call, "did"), "changed", 7) == 0)
-        add_changes(text, len, json_object_get(call, "changes"));
+        add_changes(text, len, call);
     if (!*error)
         add(text, len, " (%.1f ms)",
             (double)json_integer_value(json_object_get(call, "us")) / 1000);
@@ -133,7 +136,12 @@ static void write_line(json_t *request)
     size_t len = 0, i;
     json_t *call;
 
-    json_array_foreach(json_object_get(request, "calls"), i, call) add_call(text, &len, call);
+    json_array_foreach(json_object_get(request, "calls"), i, call)
+    {
+        add_call(text, &len, call);
+        if (json_object_get(call, "error"))
+            error = ""; /* nginx says less of the same */
+    }
     snprintf(mark, sizeof(mark), "%d", status);
     console_marked(status >= 500   ? CONSOLE_BAD
                    : status >= 400 ? CONSOLE_WARN
@@ -209,7 +217,7 @@ void calls_line(struct calls *calls, const char *line)
 
 /* ---- errors ---- */
 
-void calls_problem(struct calls *calls, const char *format, ...)
+void calls_problem(struct calls *calls, const char *source, const char *format, ...)
 {
     char text[TEXT_MAX];
     va_list args;
@@ -217,13 +225,13 @@ void calls_problem(struct calls *calls, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    console_line(CONSOLE_BAD, "gateway", "%s", text);
+    console_line(CONSOLE_BAD, source, "%s", text);
     if (json_array_size(calls->problems) >= PROBLEMS_KEPT)
         (void)json_array_remove(calls->problems, 0);
-    (void)json_array_append_new(calls->problems,
-                                json_pack("{sfss}", "at", now_seconds(), "text", text));
+    (void)json_array_append_new(calls->problems, json_pack("{sfssss}", "at", now_seconds(),
+                                                           "source", source, "text", text));
     if (calls->problem)
-        calls->problem(calls->user, text);
+        calls->problem(calls->user, source, text);
 }
 
 /* The part between `start` and the next '"'. */
@@ -250,7 +258,7 @@ void calls_error(struct calls *calls, const char *line)
     end = strstr(text, ", client: ");
     quoted(line, "upstream: \"", upstream, sizeof(upstream));
     if (strstr(line, "Connection refused") && *upstream)
-        calls_problem(calls,
+        calls_problem(calls, "gateway",
                       "the upstream %s refuses connections: start it, or correct its "
                       "address in the route (`c-runner dev --echo` has one to try with)",
                       upstream);
@@ -259,7 +267,7 @@ void calls_error(struct calls *calls, const char *line)
                      text);
     else if (strstr(line, "[alert]") || strstr(line, "[emerg]") || strstr(line, "[crit]") ||
              strstr(line, "[error]"))
-        calls_problem(calls, "%.*s", end ? (int)(end - text) : (int)strlen(text), text);
+        calls_problem(calls, "nginx", "%.*s", end ? (int)(end - text) : (int)strlen(text), text);
     else
         console_line(CONSOLE_WARN, "nginx", "%.*s", end ? (int)(end - text) : (int)strlen(text),
                      text);

@@ -18,7 +18,7 @@ struct calls {
     /* Told of each new request, on the main thread; the object is borrowed. */
     void (*request)(void *user, json_t *request);
     /* An error with its mend, for the page; the same. */
-    void (*problem)(void *user, const char *text);
+    void (*problem)(void *user, const char *source, const char *text);
     void *user;
 
     pthread_mutex_t lock;
@@ -42,8 +42,8 @@ void calls_line(struct calls *calls, const char *line);
 /* A line of nginx's log of errors. */
 void calls_error(struct calls *calls, const char *line);
 
-/* Logs a problem of ours and keeps it for the page. */
-__attribute__((format(printf, 2, 3))) void calls_problem(struct calls *calls, const char *format,
-                                                         ...);
+/* Logs a problem of the source's ("gateway", "nginx", "runner") and keeps it for the page. */
+__attribute__((format(printf, 3, 4))) void calls_problem(struct calls *calls, const char *source,
+                                                         const char *format, ...);
 
 #endif

@@ -145,23 +145,16 @@ static int wait_until_serving(struct gateway *gateway, struct error *error)
     return error_set(error, "nginx does not serve port %ld", gateway->settings.ports[0]);
 }
 
-int gateway_start(struct gateway *gateway, const struct model *model, struct error *error)
+int gateway_start(struct gateway *gateway, struct error *error)
 {
-    char conf[PATH_MAX], nothing[PATH_MAX];
+    char conf[PATH_MAX];
     const char *arguments[] = {gateway->nginx, "-p", gateway->settings.folder, "-e", "stderr", "-c",
                                conf,           NULL};
     int out[2] = {-1, -1}, err[2] = {-1, -1}, in = open("/dev/null", O_RDONLY | O_CLOEXEC);
     int result;
 
-    join(nothing, sizeof(nothing), gateway, "nothing");
     join(conf, sizeof(conf), gateway, "nginx.conf");
-    if (mkdir(nothing, 0700) < 0 && errno != EEXIST) {
-        result = error_set(error, "%s: %s", nothing, strerror(errno));
-        goto end;
-    }
-    result = gateway_check(gateway, model, error);
-    if (result == 0)
-        result = take_next(gateway, error);
+    result = take_next(gateway, error);
     if (result < 0)
         goto end;
     gateway->used = gateway->generation;

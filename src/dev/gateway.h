@@ -20,12 +20,13 @@ struct gateway {
     char conf_folder[128]; /* of the newest, below the folder */
 };
 
-/* Starts nginx with the model, and waits until it serves. 0, or negative with the error. */
-int gateway_start(struct gateway *gateway, const struct model *model, struct error *error);
-
 /* Checks whether nginx would take the model. 0 or negative with the error; if 0, then
- * gateway_use makes it the one that serves. */
+ * gateway_start, or later gateway_use, makes it the one that serves. */
 int gateway_check(struct gateway *gateway, const struct model *model, struct error *error);
+
+/* Starts nginx with what was checked, and waits until it serves. 0, or negative with the
+ * error. */
+int gateway_start(struct gateway *gateway, struct error *error);
 
 /* Has nginx take what was checked, and waits until every new connection is served by it.
  * Requests in flight end as they began. */

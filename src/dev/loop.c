@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "dev/console.h"
 #include "dev/lines.h"
-#include "dev/page.h"
+#include "dev/runner_log.h"
 
 /* An editor writes for a moment. */
 #define SETTLE_MS 20
@@ -60,57 +60,6 @@ static void take_request(void *user, const char *line)
 static void take_error(void *user, const char *line)
 {
     calls_error(&((struct loop *)user)->site->calls, line);
-}
-
-/* "plugin say 1.0.0 (/path/say.so) is ready" */
-static void note_plugin(struct site *site, const char *text)
-{
-    char name[128], version[64], file[1024];
-    json_t *item, *plugin;
-    size_t i;
-
-    if (sscanf(text, "plugin %127s %63s (%1023[^)]) is ready", name, version, file) != 3)
-        return;
-    plugin = json_pack("{ss ss ss}", "name", name, "version", version, "file", file);
-    json_array_foreach(site->plugins, i, item)
-    {
-        const char *other = json_string_value(json_object_get(item, "name"));
-        if (other && strcmp(other, name) == 0) {
-            (void)json_array_set_new(site->plugins, i, plugin);
-            return;
-        }
-    }
-    (void)json_array_append_new(site->plugins, plugin);
-}
-
-/* Our runner's own form is "2026-01-31T12:00:00.123Z INFO [12] text". */
-void loop_runner_line(void *user, const char *line)
-{
-    static const struct {
-        const char *name;
-        enum console_tone tone;
-    } levels[] = {{"DEBUG", CONSOLE_DIM},
-                  {"INFO", CONSOLE_PLAIN},
-                  {"WARN", CONSOLE_WARN},
-                  {"ERROR", CONSOLE_BAD},
-                  {"FATAL", CONSOLE_BAD}};
-    struct site *site = user;
-    char level[8] = "";
-    int text = 0;
-
-    if (sscanf(line, "%*4d-%*2d-%*2dT%*s %7[A-Z] [%*d] %n", level, &text) == 1 && text > 0) {
-        for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
-            if (strcmp(level, levels[i].name) != 0)
-                continue;
-            note_plugin(site, line + text);
-            if (levels[i].tone == CONSOLE_BAD)
-                calls_problem(&site->calls, "runner: %s", line + text);
-            else
-                console_line(levels[i].tone, "runner", "%s", line + text);
-            return;
-        }
-    }
-    console_line(CONSOLE_PLAIN, "runner", "%s", line);
 }
 
 /* ---- the routes' file ---- */
@@ -185,9 +134,9 @@ static void send_request(void *user, json_t *request)
     http_event(((struct loop *)user)->http, "request", request);
 }
 
-static void send_problem(void *user, const char *text)
+static void send_problem(void *user, const char *source, const char *text)
 {
-    json_t *problem = json_pack("{ss}", "text", text);
+    json_t *problem = json_pack("{ssss}", "source", source, "text", text);
 
     if (problem)
         http_event(((struct loop *)user)->http, "problem", problem);
@@ -219,7 +168,7 @@ static void take_lines(struct loop *loop, const struct pollfd *polled)
 
     /* The runner first: what it says belongs to requests that nginx logs afterwards. */
     if (polled[RUNNER].revents &&
-        !lines_read(&loop->runner, site->runner.output, loop_runner_line, site)) {
+        !lines_read(&loop->runner, site->runner.output, runner_log_line, site)) {
         close(site->runner.output);
         site->runner.output = -1;
     }

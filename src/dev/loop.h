@@ -13,7 +13,4 @@ int loop_signals(void);
  * managed: the runner is ours to keep up. */
 int loop_run(struct site *site, struct http *http, int signals, bool managed);
 
-/* A line that the runner wrote: to the log, in our form. user is the site. */
-void loop_runner_line(void *user, const char *line);
-
 #endif

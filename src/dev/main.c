@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/places.h"
@@ -18,6 +19,7 @@
 #include "dev/options.h"
 #include "dev/prerequisites.h"
 #include "dev/print_apisix.h"
+#include "dev/runner_log.h"
 
 /* A runner that loads its plugins takes so long at most. */
 #define RUNNER_START_MS 10000
@@ -39,6 +41,7 @@ struct dev {
     char data[PATH_MAX];
     char routes[PATH_MAX];
     const char *arguments[ARGUMENTS_MAX];
+    char last_line[400]; /* that the runner wrote */
 };
 
 static void warn(const char *text)
@@ -140,13 +143,21 @@ static int choose_runner(struct dev *dev)
     return 0;
 }
 
-/* What it says before it listens is the reason when it does not. */
+static void take_start_line(void *user, const char *line)
+{
+    struct dev *dev = user;
+
+    snprintf(dev->last_line, sizeof(dev->last_line), "%s", runner_log_text(line));
+    runner_log_line(&dev->site, line);
+}
+
+/* What it says last before it listens is the reason when it does not. */
 static void show_output(struct dev *dev)
 {
     static struct lines lines;
 
     if (dev->site.runner.output >= 0)
-        (void)lines_read(&lines, dev->site.runner.output, loop_runner_line, &dev->site);
+        (void)lines_read(&lines, dev->site.runner.output, take_start_line, dev);
 }
 
 static int start_runner(struct dev *dev)
@@ -169,7 +180,8 @@ static int start_runner(struct dev *dev)
     result = runner_wait(runner, RUNNER_START_MS);
     show_output(dev);
     if (result == -ESRCH)
-        return error_set(&dev->error, "the runner has ended at its start; its lines above say why");
+        return error_set(&dev->error, "the runner has ended at its start: %s",
+                         *dev->last_line ? dev->last_line : "it does not say why");
     if (result < 0)
         return error_set(&dev->error,
                          "the runner %s does not listen on %s: it must take the path "
@@ -189,6 +201,10 @@ static int prepare(struct dev *dev)
 
     if (result < 0)
         return result;
+    /* The root of nginx's server, in which `try_files` is to find nothing. */
+    snprintf(dev->socket, sizeof(dev->socket), "%s/nothing", dev->folder);
+    if (mkdir(dev->socket, 0700) < 0)
+        return error_set(&dev->error, "%s: %s", dev->socket, strerror(errno));
     snprintf(dev->socket, sizeof(dev->socket), "%s/runner.sock", dev->folder);
     snprintf(dev->tapped, sizeof(dev->tapped), "%s/gateway.sock", dev->folder);
     settings->folder = dev->folder;
@@ -217,28 +233,41 @@ static int prepare_admin(struct dev *dev)
     return site->routes_file ? 0 : admin_store_open(&site->store, dev->data, &dev->error);
 }
 
-static int start_gateway(struct dev *dev)
+/* Before anything is started, so that what is wrong with them stands alone. */
+static int check_routes(struct dev *dev)
 {
     struct site *site = &dev->site;
-    struct model *model = NULL;
-    int result = 0;
+    json_t *tree = site_first_tree(site, &dev->error);
+    int result = tree ? site_check(site, tree, &dev->error) : -EINVAL;
 
-    site->tree = site_first_tree(site, &dev->error);
-    if (!site->tree)
-        return -EINVAL;
-    result = model_read(site->tree, &model, &dev->error);
-    if (result == 0)
-        result = gateway_start(&site->gateway, model, &dev->error);
-    if (result < 0 && site->routes_file)
+    if (result < 0 && tree && site->routes_file)
         error_within(&dev->error, site->routes_file);
-    model_free(model);
-    site->admin.tree = site->tree;
+    return result;
+}
+
+static int start_servers(struct dev *dev)
+{
+    struct site *site = &dev->site;
+    int result;
+
+    site->tap.path = dev->tapped;
+    site->tap.runner = site->runner.socket;
+    site->tap.told = calls_told;
+    site->tap.user = &site->calls;
+    result = tap_start(&site->tap, &dev->error);
+    if (result < 0)
+        return result;
+    dev->http = http_start(site, site->config.admin_port, &dev->error);
+    if (!dev->http)
+        return -EINVAL;
+    result = gateway_start(&site->gateway, &dev->error);
+    if (result == 0)
+        site_take_checked(site);
     return result;
 }
 
 static int start(struct dev *dev)
 {
-    struct site *site = &dev->site;
     int result = read_configuration(dev);
 
     if (result == 0)
@@ -254,24 +283,15 @@ static int start(struct dev *dev)
         result = prepare_admin(dev);
     if (result == 0)
         result = choose_runner(dev);
+    if (result == 0)
+        result = check_routes(dev);
     if (result == 0 && dev->options.echo) {
         dev->echo = echo_start(dev->options.echo, &dev->error);
         result = dev->echo ? 0 : -EINVAL;
     }
     if (result == 0)
         result = start_runner(dev);
-    if (result == 0) {
-        site->tap.path = dev->tapped;
-        site->tap.runner = site->runner.socket;
-        site->tap.told = calls_told;
-        site->tap.user = &site->calls;
-        result = tap_start(&site->tap, &dev->error);
-    }
-    if (result == 0) {
-        dev->http = http_start(site, site->config.admin_port, &dev->error);
-        result = dev->http ? 0 : -EINVAL;
-    }
-    return result == 0 ? start_gateway(dev) : result;
+    return result == 0 ? start_servers(dev) : result;
 }
 
 /* ---- the rest ---- */

@@ -20,6 +20,14 @@ int site_check(void *user, json_t *tree, struct error *error)
     return result;
 }
 
+void site_take_checked(struct site *site)
+{
+    json_decref(site->tree);
+    site->tree = site->checked;
+    site->checked = NULL;
+    site->admin.tree = site->tree;
+}
+
 int site_use(void *user, struct error *error)
 {
     struct site *site = user;
@@ -27,13 +35,10 @@ int site_use(void *user, struct error *error)
     int result = gateway_use(&site->gateway, error);
 
     if (result < 0) {
-        calls_problem(&site->calls, "%s", error->text);
+        calls_problem(&site->calls, "gateway", "%s", error->text);
         return result;
     }
-    json_decref(site->tree);
-    site->tree = site->checked;
-    site->checked = NULL;
-    site->admin.tree = site->tree;
+    site_take_checked(site);
     console_line(CONSOLE_NOTE, "gateway", "new routes are served (%zu in all, after %u ms)",
                  json_array_size(json_object_get(site->tree, "routes")),
                  (unsigned)(clock_ms() - start));
@@ -54,12 +59,12 @@ void site_reload(struct site *site)
     json_t *tree = tree_file(site->routes_file, true, &error);
 
     if (!tree) {
-        calls_problem(&site->calls, "%s; the last good routes stay", error.text);
+        calls_problem(&site->calls, "gateway", "%s; the last good routes stay", error.text);
         return;
     }
     if (site_check(site, tree, &error) < 0) {
-        calls_problem(&site->calls, "%s: %s; the last good routes stay", site->routes_file,
-                      error.text);
+        calls_problem(&site->calls, "gateway", "%s: %s; the last good routes stay",
+                      site->routes_file, error.text);
         return;
     }
     (void)site_use(site, &error);

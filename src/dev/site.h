@@ -36,6 +36,9 @@ int site_check(void *site, json_t *tree, struct error *error);
 /* Serves what was checked last. */
 int site_use(void *site, struct error *error);
 
+/* What was checked last is served now. */
+void site_take_checked(struct site *site);
+
 /* Reads the routes' file and serves it; when it is not good, says so and goes on as before. */
 void site_reload(struct site *site);
 

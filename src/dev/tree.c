@@ -201,7 +201,8 @@ static char *read_file(const char *file, size_t *len, struct error *error)
     char *text = stream ? malloc(TREE_BYTES_MAX + 1) : NULL;
 
     if (!stream) {
-        (void)error_set(error, "%s", strerror(errno));
+        (void)error_set(error, "cannot be read: %s; correct its name, or its permissions",
+                        strerror(errno));
         return NULL;
     }
     if (!text) {
@@ -211,7 +212,7 @@ static char *read_file(const char *file, size_t *len, struct error *error)
     errno = 0;
     *len = fread(text, 1, TREE_BYTES_MAX + 1, stream);
     if (ferror(stream)) {
-        (void)error_set(error, "%s", strerror(errno ? errno : EIO));
+        (void)error_set(error, "cannot be read: %s", strerror(errno ? errno : EIO));
         goto fail;
     }
     if (*len > TREE_BYTES_MAX) {

@@ -39,3 +39,4 @@ def test_port_in_use(folder):
         done = run(folder, PORT=str(port))
     assert done.returncode == 1
     assert "port %d is in use by another process" % port in done.stdout
+    assert "make demo PORT=..." in done.stdout
