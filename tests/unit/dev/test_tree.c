@@ -133,7 +133,8 @@ static void reads_files(void **state)
     }
     rmdir(folder);
     assert_null(tree_file("/nonexistent/r.yaml", true, &error));
-    assert_string_equal(error.text, "/nonexistent/r.yaml: No such file or directory");
+    assert_string_equal(error.text, "/nonexistent/r.yaml: cannot be read: No such file or "
+                                    "directory; correct its name, or its permissions");
 }
 
 /* What is written is read again as the same. */
