@@ -41,7 +41,7 @@
 
 #define NGX_HTTP_EXT_PLUGIN_TRIES      3
 
-/* more headers or args than this in one Rewrite are refused */
+/* more headers or args than this in one reply are refused */
 #define NGX_HTTP_EXT_PLUGIN_CHANGES    1000
 
 /* pairs that are put together on the stack; more go to the pool */

@@ -77,6 +77,11 @@ ngx_http_ext_plugin_resp_reply(ngx_http_ext_plugin_call_t *call)
         return NGX_ERROR;
     }
 
+    if (reply.headers.count > NGX_HTTP_EXT_PLUGIN_CHANGES) {
+        call->talk.error = "answered with too many headers";
+        return NGX_ERROR;
+    }
+
     if (reply.headers.count
         && ngx_http_ext_plugin_replace_headers(r, reply.headers) != NGX_OK)
     {

@@ -42,6 +42,11 @@ ngx_http_ext_plugin_stop(ngx_http_ext_plugin_call_t *call,
         return NGX_ERROR;
     }
 
+    if (reply->headers.count > NGX_HTTP_EXT_PLUGIN_CHANGES) {
+        call->talk.error = "answered with too many headers";
+        return NGX_ERROR;
+    }
+
     for (i = 0; i < reply->headers.count; i++) {
         pair = message_pair_at(reply->headers, i);
 

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from fake_runner import write_rewrite, write_stop
-from conf_lines import pre_req, proxy, use
+from fake_runner import write_resp, write_rewrite, write_stop
+from conf_lines import post_resp, pre_req, proxy, use
 
 
 def stop(nginx, runner, what, **request):
@@ -250,8 +250,14 @@ def test_response_headers_on_an_error_page(nginx, runner):
     assert (r.status, r.all("x-r")) == (404, ["1"])
 
 
-def test_too_many_changes(nginx, runner):
-    headers = [["X%d" % i, "1"] for i in range(1001)]
-    runner.handler = lambda call: write_rewrite(call.id, headers=headers)
-    nginx.start(server=use(runner) + pre_req({}))
-    assert nginx.get("/").status == 503
+@pytest.mark.parametrize("write", [write_rewrite, write_stop, write_resp])
+@pytest.mark.parametrize("count, status", [(1000, 200), (1001, 503)])
+def test_too_many_changes(nginx, runner, write, count, status):
+    """What costs more than linear time would hold the worker."""
+    headers = [["Link", "1"]] * count
+    data = write(0, headers=headers)
+    runner.handler = lambda call: data
+    nginx.file("index.html", "index")
+    nginx.start(server=use(runner) + (post_resp if write is write_resp else pre_req)({}))
+    assert nginx.get("/").status == status
+    assert ("too many headers" in nginx.log()) == (status == 503)

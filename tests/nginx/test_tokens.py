@@ -201,6 +201,17 @@ def test_a_client_that_waits_for_a_token_goes_away(nginx, runner):
     assert len(runner.prepared) == 1 and len(runner.calls) == 1
 
 
+def test_a_worker_that_has_to_end_does_not_wait_for_the_runner(nginx, runner):
+    nginx.start(main="worker_shutdown_timeout 1s;", server=use(runner)
+                + pre_req({"prepare": {"silent": True}}))
+    with nginx.connect() as s:
+        s.sendall(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+        wait_for(lambda: runner.prepared)
+        old, = nginx.workers()
+        nginx.reload()
+        wait_for(lambda: old not in nginx.workers(), seconds=30, what="the old worker's end")
+
+
 def test_a_worker_that_dies_while_it_prepares(nginx, runner):
     import os
     import signal
