@@ -23,7 +23,8 @@ set(a6_wrap_options -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc -Wl,--undefin
 # tests/support/fail_call.h and server_rig.h.
 set(a6_wrap_server_options
     -Wl,--wrap=send,--wrap=sendmsg,--wrap=recv,--wrap=accept4,--wrap=poll
-    -Wl,--wrap=epoll_ctl,--wrap=epoll_wait,--wrap=clock_gettime,--wrap=pthread_create)
+    -Wl,--wrap=epoll_ctl,--wrap=epoll_wait,--wrap=clock_gettime,--wrap=pthread_create
+    -Wl,--wrap=timerfd_settime)
 
 file(GLOB support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/*.c)
 add_library(a6_test_support STATIC ${support_sources})

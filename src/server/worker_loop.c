@@ -19,6 +19,7 @@
 /* Marks what is not a connection in the epoll set. */
 #define EVENT_WAKE ((void *)1)
 #define EVENT_ACCEPT ((void *)2)
+#define EVENT_TIMERS ((void *)3)
 
 static int watch(struct loop *loop, int fd, uint32_t events, void *mark)
 {
@@ -36,7 +37,7 @@ int loop_create(struct loop **created, struct worker *worker, unsigned number)
         return error;
     loop->worker = worker;
     loop->number = number;
-    loop->wake_fd = -1;
+    loop->wake_fd = loop->timer_fd = -1;
     pthread_mutex_init(&loop->inbox_lock, NULL);
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     error = -errno;
@@ -46,7 +47,13 @@ int loop_create(struct loop **created, struct worker *worker, unsigned number)
     error = -errno;
     if (loop->wake_fd < 0)
         goto fail;
+    loop->timer_fd = timers_open();
+    error = loop->timer_fd;
+    if (error < 0)
+        goto fail;
     error = watch(loop, loop->wake_fd, EPOLLIN | EPOLLET, EVENT_WAKE);
+    if (!error)
+        error = watch(loop, loop->timer_fd, EPOLLIN | EPOLLET, EVENT_TIMERS);
     if (error)
         goto fail;
     *created = loop;
@@ -89,6 +96,8 @@ void loop_free(struct loop *loop)
         close(loop->epoll_fd);
     if (loop->wake_fd >= 0)
         close(loop->wake_fd);
+    if (loop->timer_fd >= 0)
+        close(loop->timer_fd);
     pthread_mutex_destroy(&loop->inbox_lock);
     free(loop);
 }
@@ -265,6 +274,7 @@ static bool run_timers(struct loop *loop)
     uint64_t now = clock_ms();
     struct timer *timer;
 
+    timers_fired(&loop->timers);
     while ((timer = timers_due(&loop->timers, now))) {
         if (timer == &loop->accept_timer) {
             accept_start(loop);
@@ -302,6 +312,9 @@ static bool run_events(struct loop *loop)
                 return false;
         } else if (mark == EVENT_ACCEPT) {
             (void)accept_some(loop);
+        } else if (mark == EVENT_TIMERS) {
+            if (!run_timers(loop))
+                return false;
         } else if (mark) {
             loop->stirred = true;
             if (conn_event(mark, event->events) == CONN_LOOP_LOST)
@@ -420,12 +433,14 @@ void loop_drive(struct loop *loop)
     if (!read_inbox(loop))
         return;
     while (!atomic_load_explicit(&loop->stop, memory_order_relaxed)) {
-        if (!run_events(loop) || (loop->timers.count && !run_timers(loop)) || !heed_worker(loop))
+        if (!run_events(loop) || !heed_worker(loop))
             return;
         if (loop->uncounted >= COUNT_EVERY)
             count_calls(loop);
-        int wait = loop->timers.count ? timers_wait(&loop->timers, clock_ms()) : -1;
-        int count = epoll_wait(loop->epoll_fd, loop->events, LOOP_EVENTS, wait);
+        int error = timers_arm(&loop->timers, loop->timer_fd);
+        if (error)
+            worker_lost_descriptor("timer descriptor", -error);
+        int count = epoll_wait(loop->epoll_fd, loop->events, LOOP_EVENTS, -1);
         if (count < 0 && errno != EINTR)
             worker_lost_descriptor("epoll descriptor", errno);
         loop->event_at = 0;

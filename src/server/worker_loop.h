@@ -25,6 +25,7 @@ struct loop {
     unsigned number;
     int epoll_fd;
     int wake_fd;
+    int timer_fd;
 
     /*
      * Whose turn it is. Even: the driver is in our code. Odd: it is inside a plugin, and

@@ -2,8 +2,9 @@
 #include "server/worker_timer.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
+#include <sys/timerfd.h>
+#include <time.h>
 
 void timers_free(struct timers *timers)
 {
@@ -94,12 +95,29 @@ struct timer *timers_due(struct timers *timers, uint64_t now_ms)
     return timer;
 }
 
-int timers_wait(const struct timers *timers, uint64_t now_ms)
+int timers_open(void)
 {
-    if (!timers->count)
-        return -1;
-    uint64_t at = timers->heap[1]->at_ms;
-    if (at <= now_ms)
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+
+    return fd < 0 ? -errno : fd;
+}
+
+int timers_arm(struct timers *timers, int fd)
+{
+    if (!timers->count || (timers->armed_ms && timers->armed_ms <= timers->heap[1]->at_ms))
         return 0;
-    return at - now_ms > INT_MAX ? INT_MAX : (int)(at - now_ms);
+    uint64_t at = timers->heap[1]->at_ms;
+    if (at == 0)
+        at = 1; /* a time of 0 would stop it */
+    const struct itimerspec when = {
+        .it_value = {.tv_sec = (time_t)(at / 1000), .tv_nsec = (long)(at % 1000) * 1000000}};
+    if (timerfd_settime(fd, TFD_TIMER_ABSTIME, &when, NULL) < 0)
+        return -errno;
+    timers->armed_ms = at;
+    return 0;
+}
+
+void timers_fired(struct timers *timers)
+{
+    timers->armed_ms = 0;
 }

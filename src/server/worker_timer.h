@@ -18,6 +18,7 @@ struct timers {
     struct timer **heap; /* heap[1] is the earliest */
     size_t count;
     size_t capacity;
+    uint64_t armed_ms; /* when the descriptor is to become readable; 0: not */
 };
 
 void timers_free(struct timers *timers);
@@ -31,7 +32,15 @@ void timers_cancel(struct timers *timers, struct timer *timer);
 /* Takes out and gives one that is due, or NULL. */
 struct timer *timers_due(struct timers *timers, uint64_t now_ms);
 
-/* Milliseconds until the earliest is due, at least 0; -1 when none is set. */
-int timers_wait(const struct timers *timers, uint64_t now_ms);
+/*
+ * A descriptor for an epoll set (edge-triggered, never read) that becomes readable when
+ * timers may be due; -errno. timers_arm has to be called before each wait. It is a system
+ * call only when a timer is earlier than all before it: waiting with a timeout instead
+ * costs every wait a look at the clock and the kernel a timer. In return the descriptor
+ * may wake its loop for a timer that was cancelled. timers_fired: it was readable.
+ */
+int timers_open(void);
+int timers_arm(struct timers *timers, int fd);
+void timers_fired(struct timers *timers);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -23,6 +24,10 @@ int __real_poll(struct pollfd *fds, nfds_t count, int timeout);
 int __real_clock_gettime(clockid_t clock, struct timespec *now);
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*start)(void *), void *argument);
+int __real_timerfd_settime(int fd, int flags, const struct itimerspec *when,
+                           struct itimerspec *before);
+int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *when,
+                           struct itimerspec *before);
 int __wrap_epoll_wait(int set, struct epoll_event *events, int max, int timeout);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
@@ -32,6 +37,9 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 /* The rig that is open and has no threads. */
 static struct server_rig *alone;
 static uint64_t frozen_ns;
+/* The loop's timers, by the frozen time; 0: none is to come. */
+static int timer_fd;
+static uint64_t timer_ns;
 
 void server_rig_require(bool holds, const char *what)
 {
@@ -57,10 +65,38 @@ static bool run_queued(struct crew *crew)
     return true;
 }
 
+int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *when,
+                           struct itimerspec *before)
+{
+    const struct itimerspec never = {0};
+
+    if (!alone)
+        return __real_timerfd_settime(fd, flags, when, before);
+    timer_fd = fd;
+    timer_ns = (uint64_t)when->it_value.tv_sec * 1000000000u + (uint64_t)when->it_value.tv_nsec;
+    return __real_timerfd_settime(fd, flags, &never, before);
+}
+
+/* Lets the kernel see what is due by the frozen time. */
+static void fire_timer(void)
+{
+    const struct itimerspec past = {.it_value = {.tv_nsec = 1}};
+    struct pollfd readable = {.fd = timer_fd, .events = POLLIN};
+
+    if (!timer_ns || timer_ns > frozen_ns)
+        return;
+    timer_ns = 0;
+    server_rig_require(
+        __real_timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &past, NULL) == 0 &&
+            __real_poll(&readable, 1, -1) == 1,
+        "the timer does not fire");
+}
+
 int __wrap_epoll_wait(int set, struct epoll_event *events, int max, int timeout)
 {
     if (!alone)
         return __real_epoll_wait(set, events, max, timeout);
+    fire_timer();
     int count = __real_epoll_wait(set, events, max, 0);
     if (count == 0 && !run_queued(&alone->worker.crew))
         atomic_store(&alone->loop->stop, true);
@@ -141,6 +177,7 @@ void server_rig_open(struct server_rig *rig)
     worker->loops[0] = rig->loop;
     worker->loop_count = 1;
     frozen_ns = clock_ns();
+    timer_ns = 0;
     alone = rig;
 }
 
