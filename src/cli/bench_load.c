@@ -2,6 +2,7 @@
 #include "cli/bench_load.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -50,6 +51,9 @@ static int open_connection(struct bench_load *load, struct bench_lane *lane,
         load->refused++;
         return connection->fd;
     }
+    /* One connection that has nothing to read must not hold up the others of its lane. */
+    if (fcntl(connection->fd, F_SETFL, O_NONBLOCK) < 0)
+        return -errno;
     if (epoll_ctl(lane->epoll, EPOLL_CTL_ADD, connection->fd, &event) < 0)
         return -errno;
     lane->open++;
