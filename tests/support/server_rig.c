@@ -86,10 +86,9 @@ static void fire_timer(void)
     if (!timer_ns || timer_ns > frozen_ns)
         return;
     timer_ns = 0;
-    server_rig_require(
-        __real_timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &past, NULL) == 0 &&
-            __real_poll(&readable, 1, -1) == 1,
-        "the timer does not fire");
+    server_rig_require(__real_timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &past, NULL) == 0 &&
+                           __real_poll(&readable, 1, -1) == 1,
+                       "the timer does not fire");
 }
 
 int __wrap_epoll_wait(int set, struct epoll_event *events, int max, int timeout)
