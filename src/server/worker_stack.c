@@ -101,10 +101,11 @@ static void show_handler(int signal_number, siginfo_t *info, void *context)
 {
     int saved = errno;
     void *frames[STACK_FRAMES];
+    int count = stack_take(frames);
 
     (void)signal_number;
     (void)info;
-    stack_write(frames, stack_take(frames), context);
+    stack_write(frames, count, context);
     errno = saved;
 }
 
