@@ -39,9 +39,6 @@ void calls_told(void *calls, const char *request_id, json_t *call);
 /* A line of nginx's log of requests, terminated. Main thread, as what follows. */
 void calls_line(struct calls *calls, const char *line);
 
-/* A line of nginx's log of errors. */
-void calls_error(struct calls *calls, const char *line);
-
 /* Logs a problem of the source's ("gateway", "nginx", "runner") and keeps it for the page. */
 __attribute__((format(printf, 3, 4))) void calls_problem(struct calls *calls, const char *source,
                                                          const char *format, ...);

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "dev/console.h"
 #include "dev/lines.h"
+#include "dev/nginx_errors.h"
 #include "dev/runner_log.h"
 
 /* An editor writes for a moment. */
@@ -59,7 +60,7 @@ static void take_request(void *user, const char *line)
 
 static void take_error(void *user, const char *line)
 {
-    calls_error(&((struct loop *)user)->site->calls, line);
+    nginx_errors_line(&((struct loop *)user)->site->calls, line);
 }
 
 /* ---- the routes' file ---- */

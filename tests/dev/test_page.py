@@ -70,7 +70,7 @@ def test_state(gateway):
     assert requests["GET /wrong"]["calls"][0]["error"].startswith("the runner answered with")
     assert requests["GET /none"]["route"] == ""
     problems = " ".join(problem["text"] for problem in state["problems"])
-    assert "the upstream http://127.0.0.1:1/down refuses connections" in problems
+    assert "the upstream http://127.0.0.1:1 refuses connections" in problems
     assert 'no plugin is named "sya"' in problems
     plugins = {plugin["name"]: plugin for plugin in state["plugins"]}
     assert plugins["say"]["version"] == "1.0.0" and plugins["say"]["calls"] == 1
