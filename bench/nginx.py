@@ -137,15 +137,18 @@ def load(port, path, connections, seconds):
     return requests, rate, float(p99.group(1)) * scale
 
 
-def wait_port(port, process, what):
-    for _ in range(500):
+def wait_for(family, address, process, what):
+    """Until somebody listens there."""
+    for _ in range(1000):
         if process.poll() is not None:
-            raise SystemExit("bench/nginx.py: %s did not start" % what)
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.01)
+            break
+        with socket.socket(family) as s:
+            try:
+                s.connect(address)
+                return
+            except OSError:
+                time.sleep(0.01)
+    raise SystemExit("bench/nginx.py: %s did not start" % what)
 
 
 def measure(args, folder, port, nginx, runner):
@@ -215,10 +218,12 @@ def main():
 
     try:
         runner = start([str(build / "c-runner"), "run", "--log-level", "warn"], env=environment)
+        wait_for(socket.AF_UNIX, names["socket"], runner, "c-runner")
         for name in ("back", "nginx"):
             nginx = start(["nginx", "-p", folder, "-c", "%s/%s.conf" % (folder, name), "-e",
                            "%s/%s.log" % (folder, name)])
-            wait_port(names["back" if name == "back" else "port"], nginx, name)
+            port = names["back" if name == "back" else "port"]
+            wait_for(socket.AF_INET, ("127.0.0.1", port), nginx, name)
         rows, text, met = report(measure(args, folder, names["port"], nginx, runner))
     finally:
         for process in reversed(processes):
