@@ -144,7 +144,7 @@ pub struct Host {
     size: usize,
 
     log_enabled: unsafe extern "C" fn(*const Host, i32) -> i32,
-    call_log: unsafe extern "C" fn(*const Handle, i32, *const u8, usize),
+    call_log: Log,
     call_id: unsafe extern "C" fn(*const Handle) -> u32,
     call_state: unsafe extern "C" fn(*const Handle) -> *mut c_void,
     call_time_left: unsafe extern "C" fn(*const Handle) -> i64,
@@ -191,23 +191,32 @@ pub struct Host {
     response_delete_header: unsafe extern "C" fn(*mut Handle, Str) -> i32,
     response_set_body: unsafe extern "C" fn(*mut Handle, Str) -> i32,
 
-    env_log: unsafe extern "C" fn(*const Handle, i32, *const u8, usize),
+    env_log: Log,
     env_error: unsafe extern "C" fn(*mut Handle, *const u8, usize),
     env_state: unsafe extern "C" fn(*const Handle) -> *mut c_void,
     env_need_var: unsafe extern "C" fn(*mut Handle, Str) -> i32,
     env_need: unsafe extern "C" fn(*mut Handle, u32) -> i32,
-    env_cell: *const c_void,
-    cell_add: *const c_void,
-    cell_get: *const c_void,
-    cell_swap: *const c_void,
-    cell_take: *const c_void,
+    env_cell: unsafe extern "C" fn(*mut Handle, Str, *mut *mut Handle) -> i32,
+    cell_add: unsafe extern "C" fn(*mut Handle, u32, i64) -> i64,
+    cell_get: unsafe extern "C" fn(*const Handle, u32) -> i64,
+    cell_swap: unsafe extern "C" fn(*mut Handle, u32, i64, i64) -> i32,
+    cell_take: unsafe extern "C" fn(*mut Handle, f64, f64) -> i64,
 }
+
+type Log = unsafe extern "C" fn(*const Handle, i32, *const u8, usize);
+type Change = unsafe extern "C" fn(*mut Handle, Str, Str) -> i32;
+type Give = unsafe extern "C" fn(*mut Handle, Str) -> i32;
+type At = unsafe extern "C" fn(*const Handle, usize, *mut Pair) -> i32;
+type Find = unsafe extern "C" fn(*const Handle, Str, *mut usize) -> i32;
 
 // ---- the safe layer ----
 
 /// A negative errno value that a function of the host gave.
 #[derive(Clone, Copy, Debug)]
 pub struct Error(pub i32);
+
+/// A name with its value, which an arg may lack.
+pub type Named<'a> = (&'a [u8], Option<&'a [u8]>);
 
 pub type Result<T> = core::result::Result<T, Error>;
 
@@ -240,6 +249,14 @@ fn check(result: i32) -> Result<()> {
     }
 }
 
+fn write_log(host: &Host, log: Log, handle: *const Handle, level: Level, text: &str) {
+    unsafe {
+        if (host.log_enabled)(host, level as i32) != 0 {
+            log(handle, level as i32, text.as_ptr(), text.len());
+        }
+    }
+}
+
 /// Where a conf is parsed.
 pub struct Env<'a> {
     handle: *mut Handle,
@@ -266,6 +283,42 @@ impl<'a> Env<'a> {
     pub fn need(&mut self, bodies: u32) -> Result<()> {
         check(unsafe { (self.host().env_need)(self.handle, bodies) })
     }
+    pub fn log(&self, level: Level, text: &str) {
+        write_log(self.host(), self.host().env_log, self.handle, level, text);
+    }
+    /// Keep it in the conf, or, from init, in the state: it is valid as long as these.
+    pub fn cell(&mut self, name: &str) -> Result<Cell> {
+        let mut cell = core::ptr::null_mut();
+        check(unsafe { (self.host().env_cell)(self.handle, give(name.as_bytes()), &mut cell) })?;
+        Ok(Cell { handle: cell })
+    }
+}
+
+/// Six numbers that all threads and workers share.
+pub struct Cell {
+    handle: *mut Handle,
+}
+
+unsafe impl Send for Cell {}
+unsafe impl Sync for Cell {}
+
+impl Cell {
+    fn host(&self) -> &Host {
+        unsafe { &*(*self.handle).host }
+    }
+    pub fn add(&self, slot: u32, delta: i64) -> i64 {
+        unsafe { (self.host().cell_add)(self.handle, slot, delta) }
+    }
+    pub fn get(&self, slot: u32) -> i64 {
+        unsafe { (self.host().cell_get)(self.handle, slot) }
+    }
+    pub fn swap(&self, slot: u32, expected: i64, desired: i64) -> bool {
+        unsafe { (self.host().cell_swap)(self.handle, slot, expected, desired) == 1 }
+    }
+    /// A drop into a leaky bucket: how many ms it has to wait, or -1.
+    pub fn take(&self, rate: f64, burst: f64) -> i64 {
+        unsafe { (self.host().cell_take)(self.handle, rate, burst) }
+    }
 }
 
 /// What both phases have.
@@ -285,12 +338,7 @@ impl<'a> Call<'a> {
         unsafe { (self.host().call_time_left)(self.handle) }
     }
     pub fn log(&self, level: Level, text: &str) {
-        let host = self.host();
-        unsafe {
-            if (host.log_enabled)(host, level as i32) != 0 {
-                (host.call_log)(self.handle, level as i32, text.as_ptr(), text.len());
-            }
-        }
+        write_log(self.host(), self.host().call_log, self.handle, level, text);
     }
     /// Says why the filter fails; return the value.
     pub fn error(&self, text: &str) -> i32 {
@@ -311,122 +359,140 @@ impl<'a> Call<'a> {
     pub fn delay(&self, ms: u32) -> i32 {
         unsafe { (self.host().call_delay)(self.handle, ms) }
     }
-}
+    /// What the plugin's init left in *state.
+    pub fn state(&self) -> *mut c_void {
+        unsafe { (self.host().call_state)(self.handle) }
+    }
 
-pub struct Request<'a>(Call<'a>);
-
-impl<'a> Deref for Request<'a> {
-    type Target = Call<'a>;
-    fn deref(&self) -> &Call<'a> {
-        &self.0
+    fn change(&self, function: Change, name: &str, value: &[u8]) -> Result<()> {
+        check(unsafe { function(self.handle, give(name.as_bytes()), give(value)) })
+    }
+    fn give(&self, function: Give, data: &[u8]) -> Result<()> {
+        check(unsafe { function(self.handle, give(data)) })
+    }
+    fn at(&self, function: At, index: usize) -> Option<Named<'a>> {
+        let mut pair = Pair { name: give(b""), value: give(b"") };
+        if unsafe { function(self.handle, index, &mut pair) } < 0 {
+            return None;
+        }
+        Some(unsafe { (take(pair.name).unwrap_or(b""), take(pair.value)) })
+    }
+    fn find(&self, find: Find, at: At, name: &str) -> Option<&'a [u8]> {
+        let mut index = 0;
+        if unsafe { find(self.handle, give(name.as_bytes()), &mut index) } < 0 {
+            return None;
+        }
+        self.at(at, index)?.1
     }
 }
 
+/// A call in one of the phases: it can do all that a Call can.
+macro_rules! phase {
+    ($name:ident) => {
+        pub struct $name<'a>(Call<'a>);
+
+        impl<'a> Deref for $name<'a> {
+            type Target = Call<'a>;
+            fn deref(&self) -> &Call<'a> {
+                &self.0
+            }
+        }
+
+        impl<'a> $name<'a> {
+            /// # Safety
+            /// handle is what the filter was given, and is used by this thread only.
+            pub unsafe fn new(handle: *mut Handle) -> $name<'a> {
+                $name(Call { handle, life: PhantomData })
+            }
+        }
+    };
+}
+
+phase!(Request);
+
 impl<'a> Request<'a> {
-    /// # Safety
-    /// handle is what request_filter was given, and is used by this thread only.
-    pub unsafe fn new(handle: *mut Handle) -> Request<'a> {
-        Request(Call { handle, life: PhantomData })
+    /// 4 or 16 bytes.
+    pub fn source(&self) -> Option<&'a [u8]> {
+        unsafe { take((self.host().request_source)(self.0.handle)) }
     }
     pub fn source_text(&self) -> &'a [u8] {
         unsafe { take((self.host().request_source_text)(self.0.handle)) }.unwrap_or(b"")
     }
+    /// By <a6/plugin.h>: 0 GET, 1 HEAD, 2 POST and so on.
     pub fn method(&self) -> u32 {
         unsafe { (self.host().request_method)(self.0.handle) }
     }
     pub fn path(&self) -> &'a [u8] {
         unsafe { take((self.host().request_path)(self.0.handle)) }.unwrap_or(b"")
     }
-    /// Name and value of an arg by its place; None past the end.
-    pub fn arg_at(&self, index: usize) -> Option<(&'a [u8], Option<&'a [u8]>)> {
-        let mut pair = Pair { name: give(b""), value: give(b"") };
-        let found = unsafe { (self.host().request_arg_at)(self.0.handle, index, &mut pair) };
-        if found < 0 {
-            return None;
-        }
-        Some(unsafe { (take(pair.name).unwrap_or(b""), take(pair.value)) })
+    pub fn arg_count(&self) -> usize {
+        unsafe { (self.host().request_arg_count)(self.0.handle) }
+    }
+    /// Name and value by place; None past the end. So for headers.
+    pub fn arg_at(&self, index: usize) -> Option<Named<'a>> {
+        self.at(self.host().request_arg_at, index)
+    }
+    pub fn header_count(&self) -> usize {
+        unsafe { (self.host().request_header_count)(self.0.handle) }
+    }
+    pub fn header_at(&self, index: usize) -> Option<Named<'a>> {
+        self.at(self.host().request_header_at, index)
     }
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
-        let mut pair = Pair { name: give(b""), value: give(b"") };
-        let mut index = 0;
-        let host = self.host();
-        unsafe {
-            if (host.request_find_header)(self.0.handle, give(name.as_bytes()), &mut index) < 0
-                || (host.request_header_at)(self.0.handle, index, &mut pair) < 0
-            {
-                return None;
-            }
-            take(pair.value)
-        }
+        self.find(self.host().request_find_header, self.host().request_header_at, name)
     }
     pub fn set_path(&mut self, path: &[u8]) -> Result<()> {
-        check(unsafe { (self.host().request_set_path)(self.0.handle, give(path)) })
+        self.give(self.host().request_set_path, path)
     }
     pub fn set_arg(&mut self, name: &str, value: &[u8]) -> Result<()> {
-        let name = give(name.as_bytes());
-        check(unsafe { (self.host().request_set_arg)(self.0.handle, name, give(value)) })
+        self.change(self.host().request_set_arg, name, value)
+    }
+    pub fn add_arg(&mut self, name: &str, value: &[u8]) -> Result<()> {
+        self.change(self.host().request_add_arg, name, value)
     }
     pub fn delete_arg(&mut self, name: &str) -> Result<()> {
-        let name = give(name.as_bytes());
-        check(unsafe { (self.host().request_delete_arg)(self.0.handle, name) })
+        self.give(self.host().request_delete_arg, name.as_bytes())
     }
     pub fn set_header(&mut self, name: &str, value: &[u8]) -> Result<()> {
-        let name = give(name.as_bytes());
-        check(unsafe { (self.host().request_set_header)(self.0.handle, name, give(value)) })
+        self.change(self.host().request_set_header, name, value)
+    }
+    pub fn add_header(&mut self, name: &str, value: &[u8]) -> Result<()> {
+        self.change(self.host().request_add_header, name, value)
     }
     pub fn delete_header(&mut self, name: &str) -> Result<()> {
-        let name = give(name.as_bytes());
-        check(unsafe { (self.host().request_delete_header)(self.0.handle, name) })
+        self.give(self.host().request_delete_header, name.as_bytes())
     }
     pub fn set_body(&mut self, body: &[u8]) -> Result<()> {
-        check(unsafe { (self.host().request_set_body)(self.0.handle, give(body)) })
+        self.give(self.host().request_set_body, body)
     }
     pub fn add_response_header(&mut self, name: &str, value: &[u8]) -> Result<()> {
-        let name = give(name.as_bytes());
-        check(unsafe { (self.host().request_add_response_header)(self.0.handle, name, give(value)) })
+        self.change(self.host().request_add_response_header, name, value)
     }
     pub fn answer(&mut self, status: u32) -> Result<()> {
         check(unsafe { (self.host().answer)(self.0.handle, status) })
     }
     pub fn answer_header(&mut self, name: &str, value: &[u8]) -> Result<()> {
-        let name = give(name.as_bytes());
-        check(unsafe { (self.host().answer_header)(self.0.handle, name, give(value)) })
+        self.change(self.host().answer_header, name, value)
     }
     pub fn answer_write(&mut self, data: &[u8]) -> Result<()> {
-        check(unsafe { (self.host().answer_write)(self.0.handle, give(data)) })
+        self.give(self.host().answer_write, data)
     }
 }
 
-pub struct Response<'a>(Call<'a>);
-
-impl<'a> Deref for Response<'a> {
-    type Target = Call<'a>;
-    fn deref(&self) -> &Call<'a> {
-        &self.0
-    }
-}
+phase!(Response);
 
 impl<'a> Response<'a> {
-    /// # Safety
-    /// handle is what response_filter was given, and is used by this thread only.
-    pub unsafe fn new(handle: *mut Handle) -> Response<'a> {
-        Response(Call { handle, life: PhantomData })
-    }
     pub fn status(&self) -> u32 {
         unsafe { (self.host().response_status)(self.0.handle) }
     }
+    pub fn header_count(&self) -> usize {
+        unsafe { (self.host().response_header_count)(self.0.handle) }
+    }
+    pub fn header_at(&self, index: usize) -> Option<Named<'a>> {
+        self.at(self.host().response_header_at, index)
+    }
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
-        let mut pair = Pair { name: give(b""), value: give(b"") };
-        let mut index = 0;
-        let host = self.host();
-        unsafe {
-            if (host.response_find_header)(self.0.handle, give(name.as_bytes()), &mut index) < 0
-                || (host.response_header_at)(self.0.handle, index, &mut pair) < 0
-            {
-                return None;
-            }
-            take(pair.value)
-        }
+        self.find(self.host().response_find_header, self.host().response_header_at, name)
     }
     pub fn body(&self) -> Result<&'a [u8]> {
         let mut body = give(b"");
@@ -437,14 +503,15 @@ impl<'a> Response<'a> {
         check(unsafe { (self.host().response_set_status)(self.0.handle, status) })
     }
     pub fn set_header(&mut self, name: &str, value: &[u8]) -> Result<()> {
-        let name = give(name.as_bytes());
-        check(unsafe { (self.host().response_set_header)(self.0.handle, name, give(value)) })
+        self.change(self.host().response_set_header, name, value)
+    }
+    pub fn add_header(&mut self, name: &str, value: &[u8]) -> Result<()> {
+        self.change(self.host().response_add_header, name, value)
     }
     pub fn delete_header(&mut self, name: &str) -> Result<()> {
-        let name = give(name.as_bytes());
-        check(unsafe { (self.host().response_delete_header)(self.0.handle, name) })
+        self.give(self.host().response_delete_header, name.as_bytes())
     }
     pub fn set_body(&mut self, body: &[u8]) -> Result<()> {
-        check(unsafe { (self.host().response_set_body)(self.0.handle, give(body)) })
+        self.give(self.host().response_set_body, body)
     }
 }
