@@ -201,7 +201,7 @@ static int run_plugins(struct try_options *options, struct try_run *run, char *c
 
 int cmd_try(int argc, char **argv)
 {
-    const struct log_config log = {.level = LOG_WARN, .fd = 2, .function = print_line};
+    struct log_config log = {.level = LOG_WARN, .fd = 2, .function = print_line};
     struct try_options *options = calloc(1, sizeof(*options));
     struct try_run run;
     int status = EXIT_FAILED;
@@ -215,6 +215,8 @@ int cmd_try(int argc, char **argv)
         fputs(help_text, stdout);
     if (status || options->help)
         goto out;
+    if (options->log_level) /* else the runner's lines about loading are not shown */
+        log.level = (enum log_level)log_level_parse(options->log_level);
     (void)log_open(&log);
     if (try_run_init(&run) == 0)
         status = run_plugins(options, &run, argv + optind);
