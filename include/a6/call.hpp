@@ -122,6 +122,11 @@ class call
     {
         return a6_call_id(call_);
     }
+    /* What the plugin's init left in *state. */
+    void *state() const
+    {
+        return a6_state(call_);
+    }
     std::int64_t time_left() const
     {
         return a6_time_left(call_);

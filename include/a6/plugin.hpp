@@ -96,6 +96,11 @@ class env
         check(a6_env_cell(env_, str(name), &opened), "open_cell");
         return cell(opened);
     }
+    /* What the plugin's init left in *state. */
+    void *state() const
+    {
+        return a6_env_state(env_);
+    }
     a6_env *raw() const noexcept
     {
         return env_;
@@ -186,7 +191,19 @@ template <class T> a6_result response_filter(a6_response *from, void *conf) noex
 
 } // namespace detail
 
-/* Can be changed further before it is registered: flags, need_vars and so on. */
+/* What A6_PLUGIN does not set (need_vars, deadline_ms, init and so on) can be set before
+ * it is registered:
+ *
+ *     static a6_plugin make()
+ *     {
+ *         a6_plugin plugin = a6::describe<greet>("greet", "1.0.0", "greets");
+ *
+ *         plugin.deadline_ms = 500;
+ *         return plugin;
+ *     }
+ *     static const a6_plugin plugin = make();
+ *     A6_REGISTER(plugin)
+ */
 template <class T>
 constexpr a6_plugin describe(const char *name, const char *version, const char *summary,
                              std::uint32_t flags = 0)

@@ -125,6 +125,42 @@ class request_user
     a6::cell calls;
 };
 
+/* ---- with an init, a state and a deadline ---- */
+
+int state_of_plugin;
+
+class stateful
+{
+  public:
+    stateful(a6::env &env, std::string_view)
+    {
+        assert(env.state() == &state_of_plugin);
+    }
+    void on_request(a6::request &req) const
+    {
+        assert(req.state() == &state_of_plugin && req.time_left() <= 500);
+        ++*static_cast<int *>(req.state());
+    }
+};
+
+int start(a6_env *, void **state)
+{
+    *state = &state_of_plugin;
+    return 0;
+}
+
+a6_plugin make_stateful()
+{
+    a6_plugin plugin = a6::describe<stateful>("stateful", "1.0.0", "has a state");
+
+    plugin.init = start;
+    plugin.deadline_ms = 500;
+    return plugin;
+}
+
+const a6_plugin stateful_plugin = make_stateful();
+A6_REGISTER(stateful_plugin)
+
 /* ---- the response phase ---- */
 
 class response_user
@@ -203,6 +239,11 @@ int main()
     logged("memory", A6_TEST_REFUSED, "could not parse conf test#1: Cannot allocate memory");
     logged("errno", A6_TEST_REFUSED, "could not parse conf test#1: a table: Cannot allocate");
     assert(confs == 0);
+
+    test = a6_test_request("GET /");
+    a6_test_use(test, "stateful", nullptr);
+    assert(a6_test_run(test) == A6_TEST_UNCHANGED && state_of_plugin == 1);
+    a6_test_free(test);
 
     test = a6_test_response("200");
     a6_test_header(test, "X-H", "v");
