@@ -45,9 +45,13 @@ static a6_result request_filter(a6_request *req, void *data)
 }
 
 static const a6_plugin plugin = {
-    A6_PLUGIN_HEADER,        .name = "request-body-rewrite",
-    .version = "1.0.0",      .summary = "replaces the body that the upstream gets",
-    .flags = A6_NONBLOCKING, .parse_conf = parse_conf,
-    .free_conf = free_conf,  .request_filter = request_filter,
+    A6_PLUGIN_HEADER,
+    .name = "request-body-rewrite",
+    .version = "1.0.0",
+    .summary = "replaces the body that the upstream gets by the one of its conf",
+    .flags = A6_NONBLOCKING,
+    .parse_conf = parse_conf,
+    .free_conf = free_conf,
+    .request_filter = request_filter,
 };
 A6_REGISTER(plugin)

@@ -184,9 +184,14 @@ static a6_result response_filter(a6_response *res, void *data)
 }
 
 static const a6_plugin plugin = {
-    A6_PLUGIN_HEADER,        .name = "response-rewrite",
-    .version = "1.0.0",      .summary = "changes status, headers and body of the response",
-    .flags = A6_NONBLOCKING, .parse_conf = parse_conf,
-    .free_conf = free_conf,  .response_filter = response_filter,
+    A6_PLUGIN_HEADER,
+    .name = "response-rewrite",
+    .version = "1.0.0",
+    .summary =
+        "changes the response's status, headers and body, parts of it by regular expressions",
+    .flags = A6_NONBLOCKING,
+    .parse_conf = parse_conf,
+    .free_conf = free_conf,
+    .response_filter = response_filter,
 };
 A6_REGISTER(plugin)

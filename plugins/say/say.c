@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers with the conf's body: {"body": "hello"}. Without a body the request goes on. */
-#include <stdlib.h>
-
 #include <a6/json.h>
 #include <a6/plugin.h>
+#include <stdlib.h>
 
 struct conf {
     json_t *root; /* owns the text of body */
@@ -48,9 +47,13 @@ static a6_result request_filter(a6_request *req, void *data)
 }
 
 static const a6_plugin plugin = {
-    A6_PLUGIN_HEADER,        .name = "say",
-    .version = "1.0.0",      .summary = "answers with a text from its conf",
-    .flags = A6_NONBLOCKING, .parse_conf = parse_conf,
-    .free_conf = free_conf,  .request_filter = request_filter,
+    A6_PLUGIN_HEADER,
+    .name = "say",
+    .version = "1.0.0",
+    .summary = "answers with the body of its conf, and goes on when there is none",
+    .flags = A6_NONBLOCKING,
+    .parse_conf = parse_conf,
+    .free_conf = free_conf,
+    .request_filter = request_filter,
 };
 A6_REGISTER(plugin)
