@@ -23,6 +23,7 @@ def fault(tmp_path):
         new.rename(path)
 
     set_fault("none")
+    set_fault.met = tmp_path / "fault.met"  # made when a fault in init is about to happen
     set_fault.environment = {**NO_HANDLERS, "FAULTS_FILE": str(path)}
     return set_fault
 
@@ -91,7 +92,7 @@ def test_a_reload_that_was_asked_for_while_another_one_failed(start, load, fault
     running = load(runner)
     fault("init deadlock")
     runner.signal(signal.SIGHUP)
-    wait_workers(runner, 2)
+    wait_until(fault.met.exists, "a plugin that does not start")
     fault("none")
     runner.signal(signal.SIGHUP)
     runner.wait_output("the old ones go on")

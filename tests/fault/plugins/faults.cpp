@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plugins that do what no plugin should: the conf is the name of the fault. What goes
 // wrong where there is no conf, in init and shutdown, is named in the file FAULTS_FILE of
-// the environment. In C++, so that it can also throw through the runner's C.
+// the environment; FAULTS_FILE.met is made when it is about to happen in init. In C++, so
+// that it can also throw through the runner's C.
 #include <a6/plugin.h>
 
 #include <csignal>
@@ -156,8 +157,10 @@ int init(a6_env *env, void **)
 
     if (text == "init fails")
         return a6_env_error(env, "the file says so");
-    if (text.rfind("init ", 0) == 0)
+    if (text.rfind("init ", 0) == 0) {
+        std::ofstream(std::string(std::getenv("FAULTS_FILE")) + ".met");
         commit(text.substr(5));
+    }
     return 0;
 }
 
