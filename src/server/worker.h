@@ -36,6 +36,7 @@ struct worker {
     const struct heritage *heritage;
     unsigned number; /* its place on the scoreboard */
     int control_fd;  /* to the supervisor */
+    int statm_fd;    /* for --max-rss, from before the sandbox: what this process takes */
     struct registry registry;
     struct confs confs;
     struct crew crew;

@@ -381,16 +381,15 @@ static void report_drain(struct loop *loop)
 }
 
 /* Resident memory of this process in bytes; 0: not known. */
-static uint64_t resident(void)
+static uint64_t resident(const struct worker *worker)
 {
     unsigned long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
+    char text[128];
+    ssize_t len = pread(worker->statm_fd, text, sizeof(text) - 1, 0);
 
-    if (!file)
-        return 0;
-    if (fscanf(file, "%*u %lu", &pages) != 1)
+    text[len > 0 ? len : 0] = 0;
+    if (sscanf(text, "%*u %lu", &pages) != 1)
         pages = 0;
-    fclose(file);
     return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
@@ -406,7 +405,7 @@ static void count_calls(struct loop *loop)
     loop->uncounted = 0;
     if (config->max_calls && calls >= config->max_calls)
         worker_ask_recycling(worker, "it has answered as many calls as --max-calls says");
-    if (config->max_rss_bytes && resident() >= config->max_rss_bytes)
+    if (config->max_rss_bytes && resident(worker) >= config->max_rss_bytes)
         worker_ask_recycling(worker, "its memory has grown to --max-rss");
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +133,7 @@ static int start(struct worker *worker, char *error, size_t size)
     if (!failed)
         failed = crew_init(&worker->crew, worker,
                            config->pool_threads + (config->threads ? config->threads : 4));
+    worker->statm_fd = config->max_rss_bytes ? open("/proc/self/statm", O_RDONLY | O_CLOEXEC) : -1;
     if (!failed && config->sandbox && (failed = sandbox_enter(error, size)))
         return failed;
     if (!failed)
