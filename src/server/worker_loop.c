@@ -79,6 +79,11 @@ void loop_free(struct loop *loop)
         return;
     while (loop->conns)
         conn_close(loop->conns);
+    while (loop->inbox) { /* calls that came back when nobody drove the loop any more */
+        struct exchange *exchange = loop->inbox;
+        loop->inbox = exchange->news_next;
+        (void)conn_news(exchange, exchange->news);
+    }
     while (loop->inbox_conns) {
         struct conn *conn = loop->inbox_conns;
         loop->inbox_conns = conn->next;

@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct server_plugins_seen server_plugins_seen;
 
@@ -66,6 +67,25 @@ static a6_result suspend(a6_call *call)
     return A6_PENDING;
 }
 
+static void nap(unsigned ms)
+{
+    struct timespec rest = {ms / 1000, ms % 1000 * 1000000L};
+
+    while (nanosleep(&rest, &rest) != 0)
+        ;
+}
+
+/* The news of it are there before the thread is back. */
+static a6_result resume_early(a6_call *call)
+{
+    a6_pending *one = a6_suspend(call);
+
+    if (!one || a6_resume(one, A6_OK) < 0)
+        return a6_error(call, "cannot be suspended");
+    nap(20);
+    return A6_PENDING;
+}
+
 /* What both phases can do. 1: go on with the next letter. */
 static int do_common(a6_call *call, char what, a6_result *result)
 {
@@ -88,6 +108,12 @@ static int do_common(a6_call *call, char what, a6_result *result)
         return 0;
     case 'z':
         *result = suspend(call);
+        return 0;
+    case 'n':
+        nap(SERVER_NAP_MS);
+        break;
+    case 'r':
+        *result = resume_early(call);
         return 0;
     default:
         break;

@@ -7,6 +7,7 @@
  *     v  asks a variable, declared      u  asks one undeclared
  *     b  asks for the body, declared    B  asks for it undeclared, and answers with it
  *     d  goes on after 20 ms            z  suspends the call; see server_plugins_resume
+ *     n  sleeps for SERVER_NAP_MS       r  suspends the call, and resumes it at once
  *     !  rejects the conf
  *
  * "block" is the same as "test", and says that it blocks.
@@ -19,6 +20,7 @@
 #include <a6/plugin.h>
 
 #define SERVER_LARGE 300000u
+#define SERVER_NAP_MS 300u
 
 /* Of all threads: filters entered, confs parsed and freed. */
 struct server_plugins_seen {

@@ -16,6 +16,7 @@
 #include "plugin/loader.h"
 #include "server/scoreboard.h"
 #include "server/worker_conn.h"
+#include "server/worker_stack.h"
 #include "support/fail_call.h"
 #include "support/server_peer.h"
 
@@ -185,6 +186,7 @@ void server_rig_thread(struct server_rig *rig, unsigned pool)
     alone = NULL;
     rig->threads = true;
     rig->worker.crew.max = pool + 1;
+    stack_init(); /* a thread that is late is asked where it is */
     server_rig_require(crew_drive(&rig->worker.crew, rig->loop) == 0, "no thread");
 }
 
