@@ -15,11 +15,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "dev/folder.h"
 
 #define STEP_MS 2
-#define START_MS 10000
-#define RELOAD_MS 5000
+#define START_MS 30000
+/* It takes a tenth of a second, and longer when the machine has no time for it. */
+#define RELOAD_MS 30000
 #define STOP_MS 2000
 #define WORKERS_MAX 64
 /* nginx writes a line into this pipe for each request, and waits when it is full. */
@@ -106,82 +108,7 @@ static int take_next(struct gateway *gateway, struct error *error)
     return 0;
 }
 
-/* ---- starting ---- */
-
-static bool answers(long port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool connected;
-
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
-    if (fd >= 0)
-        close(fd);
-    return connected;
-}
-
-/* What it wrote before it ended. */
-static void explain_end(struct gateway *gateway, struct error *error)
-{
-    char output[4096];
-    ssize_t len = read(gateway->errors, output, sizeof(output) - 1);
-
-    output[len > 0 ? len : 0] = '\0';
-    explain(output, error);
-}
-
-static int wait_until_serving(struct gateway *gateway, struct error *error)
-{
-    for (int waited = 0; waited < START_MS; waited += STEP_MS) {
-        if (!child_alive(&gateway->child)) {
-            explain_end(gateway, error);
-            return -EINVAL;
-        }
-        if (answers(gateway->settings.ports[0]))
-            return 0;
-        step();
-    }
-    return error_set(error, "nginx does not serve port %ld", gateway->settings.ports[0]);
-}
-
-int gateway_start(struct gateway *gateway, struct error *error)
-{
-    char conf[PATH_MAX];
-    const char *arguments[] = {gateway->nginx, "-p", gateway->settings.folder, "-e", "stderr", "-c",
-                               conf,           NULL};
-    int out[2] = {-1, -1}, err[2] = {-1, -1}, in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    int result;
-
-    join(conf, sizeof(conf), gateway, "nginx.conf");
-    result = take_next(gateway, error);
-    if (result < 0)
-        goto end;
-    gateway->used = gateway->generation;
-    if (child_pipe(out) < 0 || child_pipe(err) < 0) {
-        result = error_set(error, "no pipe: %s", strerror(errno));
-        goto end;
-    }
-    (void)fcntl(out[0], F_SETPIPE_SZ, PIPE_SIZE);
-    (void)fcntl(out[0], F_SETFL, O_NONBLOCK);
-    (void)fcntl(err[0], F_SETFL, O_NONBLOCK);
-    gateway->requests = out[0];
-    gateway->errors = err[0];
-    result = child_start(&gateway->child, arguments, NULL, (int[]){in, out[1], err[1]});
-    result = result < 0 ? error_set(error, "%s: %s", gateway->nginx, strerror(-result))
-                        : wait_until_serving(gateway, error);
-end:
-    for (int i = 0; i < 2; i++) {
-        int end = i ? err[1] : out[1];
-        if (end >= 0)
-            close(end);
-    }
-    if (in >= 0)
-        close(in);
-    return result;
-}
-
-/* ---- reloading ---- */
+/* ---- its workers ---- */
 
 /* The master's children. */
 static size_t workers(const struct gateway *gateway, pid_t *list, size_t max)
@@ -241,6 +168,86 @@ static bool has_changed(const struct gateway *gateway, const pid_t *old, size_t 
     return fresh > 0;
 }
 
+/* ---- starting ---- */
+
+static bool answers(long port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool connected;
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    connected = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+    if (fd >= 0)
+        close(fd);
+    return connected;
+}
+
+/* What it wrote before it ended. */
+static void explain_end(struct gateway *gateway, struct error *error)
+{
+    char output[4096];
+    ssize_t len = read(gateway->errors, output, sizeof(output) - 1);
+
+    output[len > 0 ? len : 0] = '\0';
+    explain(output, error);
+}
+
+static int wait_until_serving(struct gateway *gateway, struct error *error)
+{
+    uint64_t end = clock_ms() + START_MS;
+
+    while (clock_ms() <= end) {
+        if (!child_alive(&gateway->child)) {
+            explain_end(gateway, error);
+            return -EINVAL;
+        }
+        /* Before it has a worker nginx takes connections, and loses signals. */
+        if (answers(gateway->settings.ports[0]) && has_changed(gateway, NULL, 0))
+            return 0;
+        step();
+    }
+    return error_set(error, "nginx does not serve port %ld", gateway->settings.ports[0]);
+}
+
+int gateway_start(struct gateway *gateway, struct error *error)
+{
+    char conf[PATH_MAX];
+    const char *arguments[] = {gateway->nginx, "-p", gateway->settings.folder, "-e", "stderr", "-c",
+                               conf,           NULL};
+    int out[2] = {-1, -1}, err[2] = {-1, -1}, in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int result;
+
+    join(conf, sizeof(conf), gateway, "nginx.conf");
+    result = take_next(gateway, error);
+    if (result < 0)
+        goto end;
+    gateway->used = gateway->generation;
+    if (child_pipe(out) < 0 || child_pipe(err) < 0) {
+        result = error_set(error, "no pipe: %s", strerror(errno));
+        goto end;
+    }
+    (void)fcntl(out[0], F_SETPIPE_SZ, PIPE_SIZE);
+    (void)fcntl(out[0], F_SETFL, O_NONBLOCK);
+    (void)fcntl(err[0], F_SETFL, O_NONBLOCK);
+    gateway->requests = out[0];
+    gateway->errors = err[0];
+    result = child_start(&gateway->child, arguments, NULL, (int[]){in, out[1], err[1]});
+    result = result < 0 ? error_set(error, "%s: %s", gateway->nginx, strerror(-result))
+                        : wait_until_serving(gateway, error);
+end:
+    for (int i = 0; i < 2; i++) {
+        int end = i ? err[1] : out[1];
+        if (end >= 0)
+            close(end);
+    }
+    if (in >= 0)
+        close(in);
+    return result;
+}
+
+/* ---- reloading ---- */
+
 /* nginx has read the new confs, and needs those of the generation before no more. */
 static void remove_old(struct gateway *gateway)
 {
@@ -255,6 +262,7 @@ int gateway_use(struct gateway *gateway, struct error *error)
 {
     pid_t old[WORKERS_MAX];
     size_t count = workers(gateway, old, WORKERS_MAX);
+    uint64_t end = clock_ms() + RELOAD_MS;
     int result = take_next(gateway, error);
 
     if (result < 0)
@@ -262,14 +270,16 @@ int gateway_use(struct gateway *gateway, struct error *error)
     if (!child_alive(&gateway->child))
         return error_set(error, "nginx has ended");
     (void)kill(gateway->child.pid, SIGHUP);
-    for (int waited = 0; waited < RELOAD_MS; waited += STEP_MS) {
-        if (has_changed(gateway, old, count)) {
-            remove_old(gateway);
-            return 0;
-        }
+    while (!has_changed(gateway, old, count)) {
+        if (clock_ms() > end)
+            return error_set(error,
+                             "nginx has not taken the new routes in %d s; its lines in the "
+                             "log say why",
+                             RELOAD_MS / 1000);
         step();
     }
-    return error_set(error, "nginx has not taken the new routes");
+    remove_old(gateway);
+    return 0;
 }
 
 void gateway_stop(struct gateway *gateway)

@@ -131,8 +131,9 @@ bool runner_listens(const char *path)
 int runner_wait(struct runner *runner, int ms)
 {
     struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
+    uint64_t end = clock_ms() + (uint64_t)ms;
 
-    for (int waited = 0; waited < ms; waited += STEP_MS) {
+    while (clock_ms() <= end) {
         if (!child_alive(&runner->child))
             return -ESRCH;
         if (runner_listens(runner->socket))
