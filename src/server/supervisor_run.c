@@ -24,7 +24,7 @@
 #define SAVE_EVERY_MS 1000
 #define WAIT_MAX_MS 3600000
 /* The gateway kills a second after SIGTERM. */
-#define KILL_AFTER_MS 60u
+#define KILL_AFTER_MS 40u
 
 /* The gateway may use a token for as long as it says; a little longer is never wrong. */
 #define TTL_PER_SECOND_MS 1200u
@@ -130,7 +130,6 @@ static int watch_signals(struct supervisor *supervisor)
     sigaddset(&set, SIGCHLD);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a write beyond a limit is an error, not the end */
     supervisor->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     return supervisor->signal_fd < 0 ? -errno : 0;
 }
@@ -281,6 +280,7 @@ int a6_runner_run(const a6_runner_config *config)
     supervisor.listener.fd = -1;
     supervisor.heritage.config = config;
     supervisor.wanted = config->workers ? config->workers : 1;
+    signal(SIGXFSZ, SIG_IGN); /* a write beyond a limit is an error, not the end */
     if (open_log(config) < 0)
         return 1;
     int failed = start(&supervisor, error, sizeof(error));

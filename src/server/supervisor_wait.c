@@ -9,6 +9,8 @@
 #include "server/supervisor.h"
 #include "server/worker_privileges.h"
 
+#define FAILED_WAIT_MS 10
+
 static void reopen_log(struct supervisor *supervisor)
 {
     const char *file = supervisor_log_file(supervisor->config);
@@ -84,8 +86,12 @@ void supervisor_wait(struct supervisor *supervisor, int milliseconds)
             .fd = worker->control_fd,
             .events = (short)(POLLIN | (worker->state == WORKER_SERVING ? room : 0))};
     }
-    if (poll(fds, count, milliseconds) < 0)
-        return;
+    if (poll(fds, count, milliseconds) < 0 && errno != EINTR) {
+        /* No memory, or a limit below what is open: it goes on, but not in a rush. */
+        for (nfds_t i = 0; i < count; i++)
+            fds[i].revents = i == SIGNALS || i >= FIRST_WORKER ? POLLIN : 0;
+        (void)poll(NULL, 0, FAILED_WAIT_MS);
+    }
     for (nfds_t i = FIRST_WORKER; i < count; i++) {
         if (fds[i].revents & POLLIN)
             supervisor_hear_worker(supervisor, place[i]);

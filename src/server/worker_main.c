@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,9 @@
 #include "server/worker_sandbox.h"
 #include "server/worker_stack.h"
 #include "server/worker_watch.h"
+
+/* From here on memory is taken from the system for one use, and given back after it. */
+#define LARGE_ALLOCATION (2 << 20)
 
 /* Calls `load` for each part of a list that ':' separates. */
 static int load_each(struct worker *worker, const char *list,
@@ -200,6 +204,14 @@ static int obey(struct worker *worker)
     }
 }
 
+/* By itself the allocator learns from a large body to keep the memory of all later ones:
+ * as much as every thread's arena ever held, for as long as calls never pause. */
+static void set_allocator(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_ALLOCATION);
+    (void)mallopt(M_TRIM_THRESHOLD, 2 * LARGE_ALLOCATION);
+}
+
 static void set_signals(void)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -226,6 +238,7 @@ int worker_main(const struct heritage *heritage, unsigned number, int control_fd
     worker.number = number;
     worker.control_fd = control_fd;
     set_signals();
+    set_allocator();
     stack_init();
     crash_init(&heritage->board->workers[number]);
     heritage->board->workers[number].threads[SCOREBOARD_MAIN].used = 1;
