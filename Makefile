@@ -13,15 +13,17 @@
 #   make format, lint   put the sources in form; look for mistakes
 #   make asan, tsan, coverage   the special builds, and their tests
 #   make fuzz FUZZ_SECONDS=30   each fuzz target for so long
+#   make soak MINUTES=10   load, faults, reloads and takeovers together; then a table
 #   make clean
 
 PREFIX ?= /usr/local
 DESTDIR ?=
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 30
+MINUTES ?= 10
 
 .PHONY: all build deps test bench bench-nginx bench-check install clean format lint asan tsan dev clang fuzz \
-	coverage demo
+	soak coverage demo
 
 all: build
 
@@ -74,6 +76,10 @@ fuzz:
 	@scripts/deps --quiet
 	@scripts/build fuzz -j$(JOBS) -t fuzzers
 	@scripts/fuzz $(FUZZ_SECONDS)
+
+soak: build
+	@scripts/deps --quiet
+	@tests/fault/soak.py $(MINUTES)
 
 coverage:
 	@scripts/deps --quiet

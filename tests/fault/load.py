@@ -2,6 +2,7 @@
 """Load as a gateway makes it: connections that call all the time, connect again when one
 was closed, and check every answer."""
 import threading
+import time
 
 import a6wire as wire
 from harness import Closed, Conn
@@ -10,7 +11,8 @@ from harness import Closed, Conn
 class Load:
     """After stop(): `answered`, `lost` (calls whose connection ended instead of an answer),
     `refused` (Error frames), `unconnected` (connects that failed), `unsent` (the connection
-    was closed before the call was on its way), `prepared_again`, `wrong`."""
+    was closed before the call was on its way), `prepared_again`, `wrong`, `longest` (seconds
+    that an answer took)."""
 
     def __init__(self, runner, connections=6, conf=(("innocent", "ok"),), expected=(b"one",),
                  key="route#load"):
@@ -20,6 +22,7 @@ class Load:
         self.key = key
         self.answered = self.lost = self.refused = self.unconnected = 0
         self.unsent = self.prepared_again = 0
+        self.longest = 0.0
         self.wrong = []
         self.bodies = set()
         self._lock = threading.Lock()
@@ -50,8 +53,13 @@ class Load:
 
     def _call_on(self, conn):
         while not self._stopping.is_set():
+            begun = time.monotonic()
             try:
                 reply = conn.req_call(self.token)
+                if reply == wire.Error(wire.CONF_TOKEN_NOT_FOUND):
+                    self._count("prepared_again")  # as the gateway does, and calls again
+                    self.token = conn.prepare_conf(self.conf, self.key)
+                    continue
             except BrokenPipeError:
                 self._count("unsent")  # the runner never had it: it can be sent again
                 return
@@ -61,14 +69,12 @@ class Load:
             except Exception as e:  # a frame that is not valid, or not for this call
                 self.wrong.append(repr(e))
                 return
-            if reply == wire.Error(wire.CONF_TOKEN_NOT_FOUND):
-                self._count("prepared_again")  # as the gateway does, and calls again
-                self.token = conn.prepare_conf(self.conf, self.key)
-            elif isinstance(reply, wire.Error):
+            if isinstance(reply, wire.Error):
                 self._count("refused")
             elif reply.body in self.expected:
                 self._count("answered")
                 self.bodies.add(reply.body)
+                self.longest = max(self.longest, time.monotonic() - begun)
             else:
                 self.wrong.append(repr(reply))
 

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A reload loses nothing: new workers first, then the old ones hand their connections over."""
+import os
 import signal
-import time
+import threading
 
 import pytest
 
-from faults import build, nothing_lost
-from harness import Conn, wait_until
+import a6wire as wire
+from faults import (NO_HANDLERS, alive, build, call, lost_at_most, nothing_lost, start_call,
+                    wait_workers, workers)
+from harness import Closed, Conn, wait_until
 
 
 @pytest.fixture
@@ -22,15 +25,146 @@ def version(runner):
         return conn.req_call(conn.prepare_conf([("innocent", "version")], "route#version")).body
 
 
+def reload(runner):
+    """Until the old worker is gone."""
+    old = workers(runner)
+    runner.signal(signal.SIGHUP)
+    wait_until(lambda: workers(runner) and not set(old) & set(workers(runner)), "new workers")
+
+
 def test_a_hundred_reloads_under_load_lose_no_call(start, load):
     runner = start()
     running = load(runner, connections=32)
     for _ in range(100):
-        runner.signal(signal.SIGHUP)
-        time.sleep(0.03)
+        reload(runner)
     running.wait_answered(200)
-    assert runner.process.poll() is None
     nothing_lost(running)
+    assert running.unsent == 0  # not one connection was closed, not even an idle one
+
+
+def test_a_storm_of_signals(start, load):
+    """Those that come while a reload is under way are one more reload, not as many."""
+    runner = start("--workers", "3")
+    running = load(runner, connections=8)
+    for _ in range(500):
+        runner.signal(signal.SIGHUP)
+        runner.signal(signal.SIGUSR1)
+    runner.wait_output("the new workers have every connection now")
+    running.wait_answered(200)
+    wait_workers(runner, 3)
+    nothing_lost(running)
+
+
+def test_connections_that_come_while_it_reloads(start, load):
+    """Each makes one call and goes: some connect at the very moment of the change."""
+    runner = start()
+    running = load(runner, connections=2)
+    lost = []
+    done = threading.Event()
+
+    def connect_and_call():
+        while not done.is_set():
+            try:
+                with Conn(runner.socket_path) as conn:
+                    assert conn.req_call(running.token).body == b"one"
+            except Exception as error:
+                lost.append(repr(error))
+
+    threads = [threading.Thread(target=connect_and_call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(30):
+        reload(runner)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert lost == []
+    nothing_lost(running)
+
+
+@pytest.mark.parametrize("which", ["old", "new"])
+def test_a_worker_that_is_killed_during_a_reload(start, load, which):
+    """An old one or a new one: in the end there are as many as there are to be."""
+    runner = start("--workers", "3")
+    runner.forgiven = True
+    running = load(runner, connections=8)
+    for _ in range(10):
+        before = set(workers(runner))
+        runner.signal(signal.SIGHUP)
+        new = wait_until(lambda: set(workers(runner)) - before, "a new worker")
+        victim = min(before) if which == "old" else min(new)
+        try:
+            os.kill(victim, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it has left already
+    running.wait_answered(100)
+    wait_workers(runner, 3)
+    lost_at_most(running, 10 * 8)
+
+
+def test_a_stop_during_a_reload(start, load):
+    """Calls that were sent before the signal are answered, wherever their connections are."""
+    for _ in range(10):
+        runner = start()
+        conns = [runner.connect() for _ in range(50)]
+        tokens = [conn.prepare_conf([("innocent", "ok")], "route#stop") for conn in conns]
+        runner.signal(signal.SIGHUP)
+        for conn, token in zip(conns, tokens):
+            conn.start_req_call(token)
+        runner.signal(signal.SIGTERM)
+        for conn in conns:
+            assert conn.receive().body == b"one"
+        assert runner.wait_exit() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_with_a_worker_that_does_not_run(start, load, number):
+    runner = start("--workers", "2")
+    running = load(runner)
+    pids = runner.pids()
+    os.kill(workers(runner)[0], signal.SIGSTOP)
+    runner.signal(number)
+    assert runner.wait_exit() == 0
+    assert not any(map(alive, pids))
+    running.stop()
+    assert running.wrong == []
+
+
+def test_two_workers_that_are_to_be_replaced_at_the_same_time(start, load):
+    runner = start("--workers", "2", "--max-calls", "600")
+    running = load(runner, connections=12)
+    wait_until(lambda: runner.count_output("is replaced: it has answered") >= 8, "8 replacements")
+    wait_workers(runner, 2)
+    running.wait_answered(50)
+    nothing_lost(running)
+
+
+def test_a_reload_while_every_thread_hangs(start, load):
+    """The old worker stays until its calls have had their time, and no longer."""
+    runner = start("--deadline", "500ms")
+    runner.forgiven = True
+    running = load(runner)
+    stuck = [start_call(runner, "deadlock", id=n) for n in range(3)]
+    runner.signal(signal.SIGHUP)
+    running.wait_answered(50)
+    for conn in stuck:
+        assert conn.receive() == wire.Error(wire.SERVICE_UNAVAILABLE)
+    runner.wait_output("the new workers have every connection now")
+    wait_workers(runner, 1)
+    nothing_lost(running)
+
+
+def test_a_changed_file_lifts_a_quarantine(start, load, folder):
+    runner = start("--watch", folder=folder, environment=NO_HANDLERS)
+    runner.forgiven = True
+    running = load(runner, connections=4, expected=(b"one", b"two"))
+    for n in range(3):
+        wait_until(lambda: call(runner, "segv", id=n) is Closed, "crash %d" % n)
+    runner.wait_output("quarantined")
+    build(folder / "faults.so", "two")
+    wait_until(lambda: getattr(call(runner, "ok"), "body", None) == b"two", "the new version")
+    running.wait_answered(50)
+    lost_at_most(running, 3 * 4)
 
 
 def test_afterwards_the_new_code_runs(start, load, folder):

@@ -2,13 +2,16 @@
 """The machine fails: full disk, no descriptors, no memory, peers that are slow."""
 import os
 import resource
+import signal
+import struct
+import subprocess
 import time
 
 import pytest
 
 import a6wire as wire
-from faults import nothing_lost
-from harness import Conn, sanitized
+from faults import lost_at_most, nothing_lost, start_call, workers
+from harness import Conn, run_to_end, sanitized, wait_until
 
 
 def test_a_full_disk_drops_lines_and_no_call(start, load):
@@ -122,19 +125,122 @@ def test_ten_thousand_idle_connections(start, load):
         assert grown < 64 * 1024, "%d KiB" % grown
 
 
-def test_the_wall_clock_is_not_looked_at_for_time_outs():
-    """It cannot be stepped here without stepping everybody's; so: which clocks are asked?"""
-    source = os.path.join(os.path.dirname(__file__), "../../src")
-    users = []
-    for folder, _, names in os.walk(source):
-        for name in names:
-            if name.endswith((".c", ".h")):
-                text = open(os.path.join(folder, name)).read()
-                if "CLOCK_REALTIME" in text or "gettimeofday" in text or "time(NULL)" in text:
-                    users.append(name)
-    # log_line.c: the time that a line shows. store_save.c and store_load.c: the file's
-    # lifetimes, which have to last over a restart of the machine. cli: what people read.
-    allowed = {"log_line.c", "log.c", "store_save.c", "store_load.c", "store_file.h"}
-    server = {"worker", "supervisor"}
-    assert not [name for name in users if name.split("_")[0] in server], users
-    assert {name for name in users if name.startswith(("log", "store", "call_", "chain"))} <= allowed
+CLOCK = r"""
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The wall clock of this process, some seconds off: how many is in the file CLOCK_FILE. */
+static long off(void)
+{
+    static const volatile long *seconds;
+
+    if (!seconds) {
+        int fd = open(getenv("CLOCK_FILE"), O_RDONLY);
+        void *memory = mmap(NULL, sizeof(long), PROT_READ, MAP_SHARED, fd, 0);
+        close(fd);
+        if (memory == MAP_FAILED)
+            abort();
+        seconds = memory;
+    }
+    return *seconds;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    int failed = (int)syscall(SYS_clock_gettime, clock, now);
+
+    if (!failed && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
+        now->tv_sec += off();
+    return failed;
+}
+
+int gettimeofday(struct timeval *now, void *zone)
+{
+    int failed = (int)syscall(SYS_gettimeofday, now, zone);
+
+    now->tv_sec += off();
+    return failed;
+}
+
+time_t time(time_t *result)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (result)
+        *result = now.tv_sec;
+    return now.tv_sec;
+}
+"""
+DAY = 24 * 3600
+
+
+@pytest.mark.parametrize("step", [3650 * DAY, -3650 * DAY, 2], ids=["on", "back", "a little"])
+def test_the_clock_is_stepped(start, load, tmp_path, step):
+    """Under load, with a call that hangs, half a frame, and confs that live 12 s: nothing
+    comes earlier or later for it, no token is forgotten, no call is lost."""
+    if sanitized():
+        pytest.skip("a sanitizer wants to be the first that is preloaded")
+    library, now = tmp_path / "clock.so", tmp_path / "clock"
+    (tmp_path / "clock.c").write_text(CLOCK)
+    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-Wall", "-Wextra",
+                    "-Werror", tmp_path / "clock.c", "-o", library], check=True)
+    now.write_bytes(struct.pack("l", 0))
+    runner = start("--deadline", "1s", "--frame-timeout", "1s", "--conf-store", tmp_path / "confs",
+                   environment={"LD_PRELOAD": str(library), "CLOCK_FILE": str(now),
+                                "APISIX_CONF_EXPIRE_TIME": "10"})
+    runner.forgiven = True
+    running = load(runner)
+    stuck = start_call(runner, "deadlock")
+    half = runner.connect()
+    half.send_bytes(b"\x02\x00\x10\x00half")
+    with open(now, "r+b") as file:
+        file.write(struct.pack("l", step))
+    running.wait_answered(200)
+    assert stuck.receive() == wire.Error(wire.SERVICE_UNAVAILABLE)
+    half.wait_closed()
+    assert running.prepared_again == 0
+    nothing_lost(running)
+    if abs(step) > DAY:  # the step was seen: lines show the time as it is now
+        year = time.gmtime(time.time() + step).tm_year
+        runner.wait_output(r"^%d-.*within its deadline" % year)
+
+
+def test_a_limit_on_the_size_of_files(start, load, tmp_path):
+    """The system's answer to a write beyond it is a signal that ends a process."""
+    log = tmp_path / "runner.log"
+    runner = start("--log-file", log, "--log-level", "debug", "--conf-store", tmp_path / "confs")
+    for pid in runner.pids():
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (16384, 16384))
+    running = load(runner)
+    with Conn(runner.socket_path) as conn:
+        for n in range(200):
+            conn.prepare_conf([("innocent", "x" * 200)], "route#%d" % n)
+    wait_until(lambda: log.stat().st_size > 16000, "a full log")
+    running.wait_answered(200)
+    nothing_lost(running)
+
+
+def test_a_limit_that_leaves_no_room_for_the_confs(tmp_path):
+    status, output = run_to_end(tmp_path, limits={resource.RLIMIT_FSIZE: 65536})
+    assert status == 1 and "cannot start" in output
+
+
+def test_no_worker_can_be_made(start, load):
+    """A worker dies and cannot be replaced: that is said, and tried again until it can be."""
+    runner = start()
+    runner.forgiven = True
+    running = load(runner, connections=4)
+    soft, hard = resource.prlimit(runner.pid, resource.RLIMIT_NOFILE)
+    last = max(map(int, os.listdir("/proc/%d/fd" % runner.pid)))
+    resource.prlimit(runner.pid, resource.RLIMIT_NOFILE, (last, hard))
+    os.kill(workers(runner)[0], signal.SIGKILL)
+    runner.wait_output("a worker cannot be started: .*tried again")
+    resource.prlimit(runner.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    running.wait_answered(100)
+    lost_at_most(running, 4)
