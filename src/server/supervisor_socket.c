@@ -29,14 +29,15 @@ static int parse_address(struct listener *listener, const char *address, char *e
         return -EINVAL;
     }
     address += strlen(PREFIX);
-    if (strlen(address) >= sizeof(listener->path)) {
+    size_t len = strlen(address);
+    if (len >= sizeof(listener->path)) {
         snprintf(error, size,
                  "APISIX_LISTEN_ADDRESS: the path has %zu bytes, and a unix socket's can have "
                  "%zu at most: %.300s",
-                 strlen(address), sizeof(listener->path) - 1, address);
+                 len, sizeof(listener->path) - 1, address);
         return -EINVAL;
     }
-    strcpy(listener->path, address);
+    memcpy(listener->path, address, len + 1);
     return 0;
 }
 

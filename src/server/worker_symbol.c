@@ -38,13 +38,13 @@ static void copy_name(const struct image *image, const ElfW(Shdr) * strings, uin
                       char name[SYMBOL_NAME_MAX])
 {
     const char *text = part(image, strings->sh_offset, strings->sh_size, 1);
-    size_t room = text && at < strings->sh_size ? strings->sh_size - at : 0;
-    size_t len = strnlen(text + (room ? at : 0), room < SYMBOL_NAME_MAX ? room : SYMBOL_NAME_MAX);
+    size_t len = 0;
 
-    if (len == SYMBOL_NAME_MAX)
-        len--;
-    if (len)
+    if (text && at < strings->sh_size) {
+        size_t room = strings->sh_size - at;
+        len = strnlen(text + at, room < SYMBOL_NAME_MAX ? room : SYMBOL_NAME_MAX - 1);
         memcpy(name, text + at, len);
+    }
     name[len] = 0;
 }
 
