@@ -90,6 +90,29 @@ static void keeps_the_content_type_after_any_filter(void **state)
     rig_assert_pair(view.headers, 1, "Content-Type", "text/plain");
 }
 
+static void tells_what_the_gateway_would_lose(void **state)
+{
+    static const char *const lost[] = {"Location",         "WWW-Authenticate", "content-encoding",
+                                       "Content-Location", "CONTENT-LANGUAGE", "content-type"};
+    static const char *const kept[] = {"Server", "Connection", "Transfer-Encoding", "Allocation",
+                                       "X-Authenticates-"};
+
+    for (unsigned i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
+        run_with(pass, pass, RIG_PAIRS(rig_pair("X-One", "1"), rig_pair(lost[i], "it")));
+        assert_int_equal(view.headers.count, 2);
+        rig_assert_pair(view.headers, 0, "X-One", "1");
+        rig_assert_pair(view.headers, 1, lost[i], "it");
+        teardown(state);
+        setup(state);
+    }
+    for (unsigned i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+        run_with(pass, pass, RIG_PAIRS(rig_pair("X-One", "1"), rig_pair(kept[i], "it")));
+        assert_int_equal(view.headers.count, 0);
+        teardown(state);
+        setup(state);
+    }
+}
+
 static void says_nothing_when_nothing_is_lost(void **state)
 {
     (void)state;
@@ -384,6 +407,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(reads_everything, setup, teardown),
         cmocka_unit_test_setup_teardown(keeps_the_content_type_after_any_filter, setup, teardown),
+        cmocka_unit_test_setup_teardown(tells_what_the_gateway_would_lose, setup, teardown),
         cmocka_unit_test_setup_teardown(says_nothing_when_nothing_is_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(says_nothing_when_no_plugin_looks, setup, teardown),
         cmocka_unit_test_setup_teardown(sets_the_status, setup, teardown),

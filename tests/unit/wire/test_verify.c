@@ -255,6 +255,46 @@ static void counts_the_content(void **state)
     assert_int_equal(verify_repeated(900000, 1000), -EBADMSG);
 }
 
+/* A reply whose entries could have a third string, so that they are verified as any table
+ * is; those of two strings have a shorter way. */
+static const struct flatbuf_field long_entry[] = {
+    {.kind = FLATBUF_STRING}, {.kind = FLATBUF_STRING}, {.kind = FLATBUF_STRING}};
+static const struct flatbuf_table schema_long_entry = {.fields = long_entry, .count = 3};
+static const struct flatbuf_field long_stop[] = {
+    {.kind = FLATBUF_U16},
+    {.kind = FLATBUF_TABLES, .table = &schema_long_entry},
+    {.kind = FLATBUF_BYTES}};
+static const struct flatbuf_table schema_long_stop = {.fields = long_stop, .count = 3};
+static const struct flatbuf_table *const long_actions[] = {NULL, &schema_long_stop};
+static const struct flatbuf_field long_reply[] = {
+    {.kind = FLATBUF_U32},
+    {.kind = FLATBUF_UNION_TYPE},
+    {.kind = FLATBUF_UNION, .union_tables = long_actions, .members = 1}};
+static const struct flatbuf_table schema_long_reply = {.fields = long_reply, .count = 3};
+
+static void the_short_way_agrees_with_the_long_one(void **state)
+{
+    uint8_t payload[STOP_SIZE];
+    unsigned agreed[2] = {0, 0};
+    (void)state;
+    stop_put(payload);
+    assert_int_equal(verify(payload, STOP_SIZE, &schema_long_reply), 0);
+    /* The vector of entries, the entry with its vtable, and both strings. */
+    for (uint32_t at = 64; at < 112; at++) {
+        for (unsigned value = 0; value < 256; value++) {
+            stop_put(payload);
+            payload[at] = (uint8_t)value;
+            bool two = verify(payload, STOP_SIZE, &schema_http_req_reply) == 0;
+            bool three = verify(payload, STOP_SIZE, &schema_long_reply) == 0;
+            if (two == three)
+                agreed[two]++;
+            else
+                assert_true(two); /* damage made a third string, and that is none */
+        }
+    }
+    assert_true(agreed[false] > 1000 && agreed[true] > 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +307,7 @@ int main(void)
         cmocka_unit_test(refuses_a_missing_field_that_is_required),
         cmocka_unit_test(counts_the_tables),
         cmocka_unit_test(counts_the_content),
+        cmocka_unit_test(the_short_way_agrees_with_the_long_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
