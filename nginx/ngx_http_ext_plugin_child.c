@@ -449,7 +449,7 @@ ngx_http_ext_plugin_restart_handler(ngx_event_t *ev)
 void
 ngx_http_ext_plugin_child_end(ngx_http_ext_plugin_child_t *child)
 {
-    ngx_uint_t  i;
+    uint64_t  end;
 
     if (child->restart.timer_set) {
         ngx_del_timer(&child->restart);
@@ -458,11 +458,14 @@ ngx_http_ext_plugin_child_end(ngx_http_ext_plugin_child_t *child)
     if (child->pid) {
         (void) kill(child->pid, SIGTERM);
 
-        for (i = 0; i < NGX_HTTP_EXT_PLUGIN_KILL_TIMEOUT / 5; i++) {
-            if (!ngx_http_ext_plugin_alive(child)) {
-                break;
-            }
+        /* by the clock: after 1.5 seconds the master kills the worker */
 
+        end = ngx_http_ext_plugin_now()
+              + NGX_HTTP_EXT_PLUGIN_KILL_TIMEOUT * 1000;
+
+        while (ngx_http_ext_plugin_alive(child)
+               && ngx_http_ext_plugin_now() < end)
+        {
             ngx_msleep(5);
             ngx_http_ext_plugin_log_output(child, 0);
         }

@@ -19,6 +19,8 @@ NGINX = os.environ.get("A6_NGINX", "/usr/sbin/nginx")
 MODULE = pathlib.Path(os.environ.get("A6_NGINX_MODULE",
                                      BUILD / "nginx" / "ngx_http_ext_plugin_module.so"))
 
+SLOW = "A6_NGINX_SLOW" in os.environ  # with sanitizers
+
 MAIN = """\
 %(load)s
 worker_processes %(workers)d;
@@ -54,7 +56,7 @@ def free_port():
                 pass
 
 
-def wait_for(condition, seconds=10, what="it"):
+def wait_for(condition, seconds=20, what="it"):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         value = condition()
@@ -177,10 +179,10 @@ class Nginx:
         path.write_bytes(data if isinstance(data, bytes) else data.encode())
         return path
 
-    def connect(self, timeout=10):
+    def connect(self, timeout=30):
         return socket.create_connection(("127.0.0.1", self.port), timeout)
 
-    def raw(self, data, timeout=10):
+    def raw(self, data, timeout=30):
         """Sends bytes, gives all that comes until nginx closes."""
         with self.connect(timeout) as s:
             s.sendall(data)
@@ -191,7 +193,7 @@ class Nginx:
                     return bytes(got)
                 got += more
 
-    def get(self, path="/", method="GET", headers=(), body=None, timeout=10, version="HTTP/1.1",
+    def get(self, path="/", method="GET", headers=(), body=None, timeout=30, version="HTTP/1.1",
             chunked=False):
         head = ["%s %s %s" % (method, path, version)]
         headers = list(headers)
@@ -231,11 +233,16 @@ class Nginx:
         self.process = None
 
     def check(self):
-        """What no test may leave behind."""
+        """What no test may leave behind.
+
+        A master that was told to terminate kills workers that take 1.5 seconds for it, as
+        the search for leaks may on a busy machine.
+        """
         log = self.log()
         for word in ("[alert]", "[emerg]", "open socket", "exited on signal",
                      "AddressSanitizer", "runtime error:"):
-            lines = [line for line in log.splitlines() if word in line]
+            lines = [line for line in log.splitlines() if word in line
+                     and not (SLOW and "exited on signal 9" in line)]
             assert not lines, lines[:5]
         stderr = (self.root / "stderr").read_text() if (self.root / "stderr").exists() else ""
         assert "Sanitizer" not in stderr and "runtime error" not in stderr, stderr

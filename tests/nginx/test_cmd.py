@@ -36,7 +36,7 @@ def script(nginx, more=""):
     return path
 
 
-def start(nginx, cmd, more="", workers=2, server="", main="", plugin=None):
+def start(nginx, cmd, more="connect_timeout=20s", workers=2, server="", main="", plugin=None):
     nginx.start(workers=workers, main="ext_plugin_cmd %s;%s" % (cmd, main),
                 http="ext_plugin_runner unix:%s/r.sock %s;" % (nginx.root, more),
                 server=server or plugin or "ext_plugin_pre_req say '{\"body\": \"hello\"}';")
@@ -99,7 +99,7 @@ def test_backoff(nginx):
     assert "exited with code 3, starting" in nginx.log()
     begun = time.monotonic()
     nginx.stop(signal.SIGQUIT)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 9  # it does not wait for the next try
 
 
 def test_one_that_does_not_want_to_stop(nginx):
@@ -107,7 +107,7 @@ def test_one_that_does_not_want_to_stop(nginx):
     pid = int(nginx.get("/").body)
     begun = time.monotonic()
     nginx.stop()
-    assert 0.9 < time.monotonic() - begun < 4
+    assert 0.9 < time.monotonic() - begun < 20
     assert not alive(pid)
 
 

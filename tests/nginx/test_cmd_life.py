@@ -22,8 +22,11 @@ def daemon(nginx):
             return 0
 
     def start(cmd, main="", workers=2):
+        # what a sanitizer was told must reach the new nginx of an upgrade
+        main += "".join(" env %s_OPTIONS;" % name for name in ("ASAN", "LSAN", "UBSAN"))
         nginx.configure(workers=workers, main="ext_plugin_cmd %s; daemon on; %s" % (cmd, main),
-                        http="ext_plugin_runner unix:%s/r.sock;" % nginx.root,
+                        http="ext_plugin_runner unix:%s/r.sock connect_timeout=20s;"
+                        % nginx.root,
                         server="ext_plugin_pre_req say '{\"body\": \"hello\"}';")
         done = subprocess.run(nginx.args(), stdin=subprocess.DEVNULL, timeout=20,
                               stdout=subprocess.DEVNULL,
