@@ -218,7 +218,9 @@ static int keep_time(struct supervisor *supervisor)
     const a6_runner_config *config = supervisor->config;
     uint64_t now = clock_ms();
     uint64_t expire = conf_store_expire(supervisor->heritage.store, now);
-    int wait = expire && expire < WAIT_MAX_MS ? (int)expire : WAIT_MAX_MS;
+    /* With no conf now, none expires before its whole time. */
+    uint64_t until = expire ? expire : (uint64_t)config->conf_expire_time * TTL_PER_SECOND_MS;
+    int wait = until < WAIT_MAX_MS ? (int)until : WAIT_MAX_MS;
 
     if (supervisor->reload_at_ms && now >= supervisor->reload_at_ms) {
         supervisor->reload_at_ms = 0;
