@@ -7,6 +7,7 @@
 #   make test           everything that can be tested; the last line is the sum
 #   make bench          measure, beside other runners; make bench-check: against the last time;
 #                       make bench-nginx: nginx with its module
+#   make pgo             a build in build-pgo/ that is optimised for what the benchmark does
 #   make demo           a gateway to try the plugins with; ONCE=1: try them once and stop
 #   make install        PREFIX=/usr/local DESTDIR=
 #   make deps           install the Debian packages
@@ -22,8 +23,8 @@ JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 30
 MINUTES ?= 10
 
-.PHONY: all build deps test bench bench-nginx bench-check install clean format lint asan tsan dev clang fuzz \
-	soak coverage demo
+.PHONY: all build deps test bench bench-nginx bench-check pgo install clean format lint asan tsan dev \
+	clang fuzz soak coverage demo
 
 all: build
 
@@ -49,6 +50,10 @@ bench-nginx: build
 bench-check: build
 	@scripts/deps --quiet
 	@bench/check
+
+pgo:
+	@scripts/deps --quiet build
+	@bench/pgo
 
 demo: build
 	@ONCE=$(ONCE) scripts/demo
