@@ -64,15 +64,24 @@ def confs(bench):
     environment = {"APISIX_CONF_EXPIRE_TIME": str(EXPIRE_SECONDS)}
     with bench.ours(environment=environment) as server:
         before = server.memory_kib()[1]
-        rate = bench.load([server], ["--mode", "conf", "--calls", "100000", *SAY],
-                          rounds=1)[0]["rounds"][0]["calls_per_second"]
+        many = ["--mode", "conf", "--calls", "100000", *SAY]
+        taken = bench.load([server], many, rounds=1)[0]["rounds"][0]
         full = server.memory_kib()[1]
         time.sleep(EXPIRE_SECONDS * 1.2 + 5)
         bench.load([server], ["--mode", "conf", "--calls", "10", *SAY], rounds=1)
         time.sleep(1)
         left = server.memory_kib()[1]
-    return [fact("PrepareConf, 100,000 distinct confs", round(rate), "/s", "at least 200,000/s",
-                 rate >= 200000),
+    with bench.floor("stop") as server:
+        floor = bench.load([server], many, rounds=1)[0]["rounds"][0]
+    # The load takes as much time as what it is put on: with both on one machine the rate
+    # of the closed loop is theirs together. So the runner's own is from its CPU time.
+    per_core = 1e6 / taken["cpu_us_per_call"]
+    found = fact("PrepareConf, 100,000 distinct confs: what one core answers", round(per_core),
+                 "/s", "at least 200,000/s", per_core >= 200000)
+    found["measured"] += (f" (closed loop beside its load: {taken['calls_per_second']:,.0f}/s; "
+                          f"the floor: {1e6 / floor['cpu_us_per_call']:,.0f} and "
+                          f"{floor['calls_per_second']:,.0f}/s)")
+    return [found,
             fact("100,000 confs: memory", (full - before) / 1024, "MiB", "under 64 MiB",
                  full - before < 64 * 1024),
             fact("100,000 confs: memory kept after they expired", (left - before) / 1024, "MiB",
