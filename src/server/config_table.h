@@ -57,7 +57,7 @@ OPTION("deadline", 0, CONFIG_MILLISECONDS, deadline_ms, NULL, 1, 3600000, "56s",
 OPTION("start-timeout", 0, CONFIG_MILLISECONDS, start_timeout_ms, NULL, 1, 3600000, "20s", "TIME",
        "How long a worker may take to load its plugins and run their init. One that takes "
        "longer is killed, and its stack shows where it was.")
-OPTION("drain", 0, CONFIG_MILLISECONDS, drain_ms, NULL, 0, 3600000, "800ms", "TIME",
+OPTION("drain", 0, CONFIG_MILLISECONDS, drain_ms, NULL, 0, 3600000, "750ms", "TIME",
        "How long calls in flight are given to finish after SIGTERM. The gateway kills the "
        "runner after 1s.")
 OPTION("max-connections", 0, CONFIG_NUMBER, max_connections, NULL, 1, 1000000, "16384", "N",

@@ -18,6 +18,7 @@
 #define QUICK_DEATH_MS 1000u
 #define BACKOFF_FIRST_MS 100u
 #define BACKOFF_MAX_MS 5000u
+#define BACKOFF_WORTH_MS 200u
 /* One that is killed because it does not start may take so long to say where it is. */
 #define LAST_WORDS_MS 3000u
 
@@ -143,7 +144,8 @@ void supervisor_hear_worker(struct supervisor *supervisor, unsigned place)
 }
 
 /* A worker that was to serve has died: when may the next one start? */
-static void plan_next(struct supervisor *supervisor, const struct supervisor_worker *worker)
+static void plan_next(struct supervisor *supervisor, const struct supervisor_worker *worker,
+                      int status)
 {
     uint64_t now = clock_ms();
     uint64_t wait = 0;
@@ -154,8 +156,12 @@ static void plan_next(struct supervisor *supervisor, const struct supervisor_wor
         /* The first is replaced at once: it may have been bad luck. */
         unsigned doublings = supervisor->quick_deaths - 2;
         wait = BACKOFF_FIRST_MS << (doublings < 6 ? doublings : 6);
-        if (wait > BACKOFF_MAX_MS)
-            wait = BACKOFF_MAX_MS;
+        /* One that served, or that something outside has killed, is worth a new start soon. */
+        bool worth = worker->state == WORKER_SERVING ||
+                     (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !worker->late);
+        uint64_t most = worth ? BACKOFF_WORTH_MS : BACKOFF_MAX_MS;
+        if (wait > most)
+            wait = most;
         log_warn("workers die soon after their start; the next one starts in %llu ms",
                  (unsigned long long)wait);
     }
@@ -196,7 +202,7 @@ static void bury(struct supervisor *supervisor, unsigned place, int status)
     }
     if (worker.replaced && !supervisor->reloading)
         promote_replacement(supervisor);
-    plan_next(supervisor, &worker);
+    plan_next(supervisor, &worker, status);
 }
 
 void supervisor_reap(struct supervisor *supervisor)

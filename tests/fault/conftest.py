@@ -10,7 +10,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "integration"))
 
 import harness  # noqa: E402
-from faults import alive, build  # noqa: E402
+from faults import alive, build, install  # noqa: E402
 from load import Load  # noqa: E402
 
 @pytest.fixture(scope="session", autouse=True)
@@ -27,6 +27,23 @@ def plugins(tmp_path_factory):
     build(folder / "faults.so", "one")
     (folder / "innocent").mkdir()  # not in the folder itself: it would be there twice
     build(folder / "innocent/innocent.so", "one", '-DFAULTS_ALONE="innocent"')
+    return folder
+
+
+@pytest.fixture(scope="session")
+def second(tmp_path_factory):
+    """The file of their next version."""
+    path = tmp_path_factory.mktemp("second") / "faults.so"
+    build(path, "two")
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path, plugins):
+    """A plugin folder of the test's own."""
+    folder = tmp_path / "own-plugins"
+    folder.mkdir()
+    install(plugins / "faults.so", folder)
     return folder
 
 

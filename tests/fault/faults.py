@@ -3,6 +3,7 @@
 process or of a load afterwards."""
 import os
 import pathlib
+import shutil
 import subprocess
 
 import harness
@@ -18,11 +19,16 @@ NO_HANDLERS = {name: "handle_segv=0:handle_abort=0:handle_sigbus=0:handle_sigfpe
 
 def build(target, version, *more):
     """The plugins, which answer with the version."""
-    made = target.with_suffix(".new")
     subprocess.run([os.environ.get("CXX", "c++"), *FLAGS, *more,
                     '-DFAULTS_VERSION="%s"' % version, "-I", harness.ROOT / "include", SOURCE,
-                    "-o", made], check=True)
-    os.rename(made, target)  # as an installation should: never half a file
+                    "-o", target], check=True)
+
+
+def install(file, folder):
+    """As an installation should: never half a file under the name."""
+    made = folder / (file.name + ".new")
+    shutil.copy(file, made)
+    made.rename(folder / file.name)
 
 
 # ---- calls ----

@@ -7,7 +7,7 @@ import time
 import pytest
 
 import a6wire as wire
-from faults import (NO_HANDLERS, alive, build, call, lost_at_most, nothing_lost, start_call,
+from faults import (NO_HANDLERS, alive, call, lost_at_most, nothing_lost, start_call,
                     wait_workers, workers)
 from harness import Closed, sanitized, wait_until
 
@@ -152,14 +152,11 @@ def test_a_shutdown_that_hangs_does_not_hold_up_a_stop(start, load, fault):
 
 # ---- the file ----
 
-def test_a_plugin_file_that_is_overwritten_while_it_is_loaded(start, load, plugins, tmp_path):
+def test_a_plugin_file_that_is_overwritten_while_it_is_loaded(start, load, folder):
     """As `cp` does it: the code that runs is gone under it. That costs every call until
     there is a file again that can be loaded, and then all is well."""
     if sanitized():
         pytest.skip("the sanitizer reports it instead")
-    folder = tmp_path / "own-plugins"
-    folder.mkdir()
-    build(folder / "faults.so", "one")
     runner = start(folder=folder, environment=NO_HANDLERS)
     runner.forgiven = True
     running = load(runner, connections=4)
