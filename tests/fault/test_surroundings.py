@@ -63,9 +63,8 @@ def test_the_memory_limit(start, load):
     for peer in peers:
         peer.close()
     running.wait_answered(100)
-    running.stop()
-    assert running.wrong == [] and running.unconnected == 0
     assert runner.process.poll() is None
+    nothing_lost(running)  # it needs no more memory than it has
 
 
 def test_peers_that_send_slowly_or_half(start, load):

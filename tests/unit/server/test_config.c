@@ -76,7 +76,7 @@ static void has_defaults(void **state)
     assert_int_equal(config.workers, 1);
     assert_int_equal(config.socket_mode, 0666);
     assert_int_equal(config.deadline_ms, 56000);
-    assert_int_equal(config.drain_ms, 800);
+    assert_int_equal(config.drain_ms, 750);
     assert_int_equal(config.max_call_bytes, 1 << 20);
     assert_int_equal(config.max_conf_bytes, 256 << 20);
     assert_int_equal(config.max_body_bytes, 16777215);
