@@ -260,6 +260,7 @@ static void stop(struct supervisor *supervisor)
     /* First the name: who connects from now on reaches the next runner, or nobody. */
     listener_withdraw(&supervisor->listener);
     supervisor_tell_workers(supervisor, CONTROL_DRAIN, supervisor->config->drain_ms);
+    save_confs(supervisor); /* while they drain: a disk may be slow */
     while (supervisor_count_workers(supervisor, WORKER_NONE) < SCOREBOARD_WORKERS) {
         uint64_t now = clock_ms();
         if (now < kill_at) {
