@@ -121,4 +121,5 @@ def test_killing_the_supervisor_leaves_no_orphan(start, load):
     runner.wait_exit()
     wait_until(lambda: not any(map(alive, pids)), "the workers' end")
     running.stop()
-    assert running.lost <= CONNECTIONS and running.wrong == []  # connecting fails: nobody is there
+    # Then connecting fails; but each may have connected once more while the end came.
+    assert running.lost <= 2 * CONNECTIONS and running.wrong == []
