@@ -288,8 +288,8 @@ static void the_short_way_agrees_with_the_long_one(void **state)
             bool three = verify(payload, STOP_SIZE, &schema_long_reply) == 0;
             if (two == three)
                 agreed[two]++;
-            else
-                assert_true(two); /* damage made a third string, and that is none */
+            else /* another vtable, or a longer one: a third string, and that is none */
+                assert_true(two && (at / 4 == 80 / 4 || at / 4 == 72 / 4));
         }
     }
     assert_true(agreed[false] > 1000 && agreed[true] > 1000);
