@@ -58,10 +58,11 @@ int client_parse_address(const char *text, struct sockaddr_un *address)
         text += 5;
     if (*text == '\0')
         return -EINVAL;
-    if (strlen(text) >= sizeof(address->sun_path))
+    size_t len = strlen(text);
+    if (len >= sizeof(address->sun_path))
         return -ENAMETOOLONG;
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    strcpy(address->sun_path, text);
+    memcpy(address->sun_path, text, len + 1);
     return 0;
 }
 

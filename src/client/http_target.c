@@ -32,9 +32,11 @@ static struct wire_str decode(struct arena *arena, const char *data, size_t len,
 
     for (size_t i = 0; copy && i < len; i++) {
         char c = data[i];
+        int high = c == '%' && i + 2 < len ? hex(data[i + 1]) : -1;
+        int low = high >= 0 ? hex(data[i + 2]) : -1;
 
-        if (c == '%' && i + 2 < len && hex(data[i + 1]) >= 0 && hex(data[i + 2]) >= 0) {
-            c = (char)(hex(data[i + 1]) << 4 | hex(data[i + 2]));
+        if (low >= 0) {
+            c = (char)(high * 16 + low);
             i += 2;
         } else if (c == '+' && plus) {
             c = ' ';
