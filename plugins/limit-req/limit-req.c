@@ -56,10 +56,10 @@ static int parse_conf(a6_env *env, a6_str text, void **out)
 
 /* Whoever cannot be let through before the call is given up does not get into the bucket:
  * a rate of one in ten minutes would otherwise be taken up by requests that nobody waits
- * for any more. */
+ * for any more. A little less than can be reached, because waits are rounded up. */
 static double room(const struct conf *conf, int64_t left_ms)
 {
-    double reachable = conf->rate * (double)left_ms / 1000;
+    double reachable = conf->rate * (double)(left_ms - 1) / 1000 - 0.001;
 
     return conf->burst < reachable ? conf->burst : reachable;
 }
@@ -67,11 +67,12 @@ static double room(const struct conf *conf, int64_t left_ms)
 static a6_result request_filter(a6_request *req, void *data)
 {
     struct conf *conf = data;
-    int64_t wait = a6_cell_take(conf->bucket, conf->rate, room(conf, a6_time_left(&req->call)));
+    int64_t left = a6_time_left(&req->call);
+    int64_t wait = a6_cell_take(conf->bucket, conf->rate, room(conf, left));
 
     if (wait == 0)
         return A6_OK;
-    if (wait < 0 || wait >= a6_time_left(&req->call)) {
+    if (wait < 0 || wait >= left) {
         a6_log(&req->call, A6_LOG_DEBUG, "refused: more than %g a second with a burst of %g",
                conf->rate, conf->burst);
         return a6_answer(req, 503) < 0 ? A6_ERROR : A6_OK;
