@@ -106,11 +106,14 @@ int bench_load_open(struct bench_load **result, const struct bench_plan *plan,
     load->shared.plan = plan;
     load->address = *address;
     load->lanes = calloc(plan->threads, sizeof(*load->lanes));
-    status = load->lanes ? open_idle(load) : -ENOMEM;
-    if (load->lanes)
-        load->lane_count = plan->threads;
+    if (!load->lanes) {
+        bench_load_free(load);
+        return -ENOMEM;
+    }
+    load->lane_count = plan->threads;
     for (unsigned i = 0; i < load->lane_count; i++)
         load->lanes[i].epoll = -1;
+    status = open_idle(load);
     for (unsigned i = 0; status == 0 && i < load->lane_count; i++)
         status =
             open_lane(load, &load->lanes[i],

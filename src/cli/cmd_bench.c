@@ -74,17 +74,17 @@ static int run_round(const struct bench_options *options, struct bench_runner *r
     return 0;
 }
 
-static int make_runners(const struct bench_options *options, struct bench_runner *runners)
+/* results: room for every round of every runner. */
+static void make_runners(const struct bench_options *options, struct bench_runner *runners,
+                         struct bench_result *results)
 {
     for (unsigned i = 0; i < options->socket_count; i++) {
-        runners[i] = (struct bench_runner){.socket = options->sockets[i], .pid = options->pids[i]};
+        runners[i] = (struct bench_runner){.socket = options->sockets[i],
+                                           .pid = options->pids[i],
+                                           .results = results + (size_t)i * options->rounds};
         if (!runners[i].pid)
             runners[i].pid = bench_usage_listener(runners[i].socket);
-        runners[i].results = calloc(options->rounds, sizeof(*runners[i].results));
-        if (!runners[i].results)
-            return -ENOMEM;
     }
-    return 0;
 }
 
 static int run(struct bench_options *options)
@@ -93,14 +93,19 @@ static int run(struct bench_options *options)
     struct bench_report report = {
         .setup = &options->setup, .runners = runners, .runner_count = options->socket_count};
     struct line line = {.shown = isatty(STDERR_FILENO), .rounds = options->rounds};
+    struct bench_result *results =
+        calloc((size_t)options->socket_count * options->rounds, sizeof(*results));
+    int status = 0;
     char key[64];
-    int status = make_runners(options, runners);
 
+    if (!results) {
+        fputs("c-runner bench: out of memory\n", stderr);
+        return EXIT_FAILED;
+    }
+    make_runners(options, runners, results);
     snprintf(key, sizeof(key), "c-runner-bench#%d", (int)getpid());
     if (!options->setup.key)
         options->setup.key = key;
-    if (status < 0)
-        fputs("c-runner bench: out of memory\n", stderr);
     for (; status == 0 && line.round < options->rounds && !interrupted; line.round++)
         status = run_round(options, runners, &line);
     if (status < 0)
@@ -111,8 +116,7 @@ static int run(struct bench_options *options)
         bench_report_json(stdout, &report);
     else if (status != EXIT_FAILED)
         bench_report_text(stdout, &report);
-    for (unsigned i = 0; i < options->socket_count; i++)
-        free(runners[i].results);
+    free(results);
     return status;
 }
 

@@ -164,7 +164,7 @@ static int read_mapping(struct reader *reader)
         else
             result = find_key(reader, &event, &option);
         yaml_event_delete(&event);
-        if (result == 0 && !end)
+        if (result == 0 && !end && option)
             result = read_value(reader, option);
     }
     return result;

@@ -152,6 +152,7 @@ static int add_prefixed(struct http_args *http, const char *prefix, struct wire_
 
     if (name.len > sizeof(full) - len)
         return 0;
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): a length goes with it */
     memcpy(full, prefix, len);
     for (uint32_t i = 0; i < name.len; i++)
         full[len++] = name.data[i] == '-' ? '_' : name.data[i];
