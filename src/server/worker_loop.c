@@ -432,6 +432,7 @@ void loop_drive(struct loop *loop)
 {
     struct worker *worker = loop->worker;
 
+    driver_become(&loop->driver);
     take_over(loop);
     /* The last driver may have lost the loop in the middle of the news. */
     if (!read_inbox(loop))

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "server/worker.h"
+#include "server/worker_driver.h"
 #include "server/worker_exchange.h"
 #include "server/worker_timer.h"
 
@@ -33,6 +34,7 @@ struct loop {
      * has the loop. It only ever grows.
      */
     _Atomic uint64_t turn;
+    struct driver driver;
 
     struct exchange *running; /* whose call the driver runs */
     struct chain *running_chain;

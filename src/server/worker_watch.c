@@ -12,7 +12,8 @@
 #include "server/worker.h"
 #include "server/worker_loop.h"
 
-/* A filter may hold its loop for one to two of these. */
+/* A filter that blocks may hold its loop for one to two of these, one that computes for
+ * one more. */
 #define TICK_MS 5u
 #define TICK_SLACK_NS 1000000UL
 #define QUIET_TICKS 20u
@@ -23,6 +24,13 @@
 #define FORGIVE_MS 60000u
 
 #define PLUGINS_MAX 1024
+
+/* A loop as it was at the last tick. */
+struct sighting {
+    uint64_t turn;
+    bool timed;     /* it was in the same turn before that, and able to run */
+    int64_t cpu_ns; /* that its driver had used then */
+};
 
 struct record {
     uint32_t strikes;
@@ -36,7 +44,7 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     _Atomic bool stopping;
-    uint64_t seen[WORKER_LOOPS_MAX];
+    struct sighting seen[WORKER_LOOPS_MAX];
     unsigned marked; /* records whose plugin is */
     struct record records[PLUGINS_MAX];
 } watch = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
@@ -98,19 +106,40 @@ static void take(struct loop *loop, uint64_t turn)
     note(plugin);
 }
 
-/* Looks at every loop once. True: something has moved since the last time. */
+/* Whether the filter keeps the loop, and not the machine, which may have run other
+ * threads since the last tick. */
+static bool is_held(const struct loop *loop, struct sighting *last)
+{
+    if (driver_state(&loop->driver) != DRIVER_RUNNABLE)
+        return true;
+    int64_t used = driver_cpu_ns(&loop->driver);
+    if (last->timed)
+        return used - last->cpu_ns >= (int64_t)TICK_MS * 1000000;
+    last->timed = true;
+    last->cpu_ns = used;
+    return false;
+}
+
+/* Looks at every loop once. True: something has moved since the last time, or will when
+ * there is a CPU for it. */
 static bool look(void)
 {
     bool moved = false;
 
     for (unsigned i = 0; i < watch.worker->loop_count; i++) {
         struct loop *loop = watch.worker->loops[i];
+        struct sighting *last = &watch.seen[i];
         uint64_t turn = atomic_load_explicit(&loop->turn, memory_order_acquire);
-        if (turn != watch.seen[i])
+
+        if (turn != last->turn) {
+            *last = (struct sighting){.turn = turn};
             moved = true;
-        else if (turn & 1)
-            take(loop, turn);
-        watch.seen[i] = turn;
+        } else if (turn & 1) {
+            if (is_held(loop, last))
+                take(loop, turn);
+            else
+                moved = true;
+        }
     }
     return moved;
 }
