@@ -19,7 +19,8 @@ def test_the_module_s_tests_with_sanitizers():
     if os.environ.get("A6_NGINX_SANITIZE") == "0":
         pytest.skip("A6_NGINX_SANITIZE=0")
     done = subprocess.run([ROOT / "tests" / "nginx" / "run-sanitized", BUILD / "nginx-sanitized",
-                           "--tb=short", "--maxfail=10"], stdout=subprocess.PIPE,
+                           "--tb=short", "--maxfail=10", "-n", str(2 * os.cpu_count()),
+                           "--dist", "loadfile"], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=1500)
     if done.returncode == 77:
         pytest.skip(done.stdout.strip().splitlines()[-1])
