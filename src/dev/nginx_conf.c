@@ -94,6 +94,7 @@ static int write_server(struct nginx_conf_writer *writer)
     fprintf(to, "root ");
     match_quote(to, nginx_conf_path(writer, "nothing"));
     fprintf(to, ";\nset $a6_route $a6_match;\n");
+    nginx_conf_headers(writer);
     write_admin(writer);
     fprintf(to, "location @none {\n    default_type text/plain;\n"
                 "    return 404 '{\"error_msg\":\"404 Route Not Found\"}\\n';\n}\n");

@@ -9,6 +9,12 @@
 /* nginx follows ten internal redirects of a request, and a route needs up to three. */
 #define RULES_MAX 3
 
+/* A token of nginx's configuration has at most 4096 bytes; a longer conf is a file. */
+#define INLINE_MAX 2000
+
+/* nginx compares each with all others: what differs comes first. */
+#define UPSTREAM "%zu.a6"
+
 static const char *const directives[PHASES] = {"ext_plugin_pre_req", "ext_plugin_post_req",
                                                "ext_plugin_post_resp"};
 
@@ -47,7 +53,7 @@ static size_t upstream_number(const struct model *model, const struct model_upst
 
 static void write_upstream(FILE *to, const struct model_upstream *upstream, size_t number)
 {
-    fprintf(to, "upstream a6_u%zu {\n", number);
+    fprintf(to, "upstream " UPSTREAM " {\n", number);
     for (size_t i = 0; i < upstream->node_count; i++) {
         const struct model_node *node = &upstream->nodes[i];
         bool bare_v6 = strchr(node->host, ':') && node->host[0] != '[';
@@ -75,10 +81,14 @@ void nginx_conf_upstreams(const struct nginx_conf_writer *writer)
 
 /* ---- plugins ---- */
 
-/* Into a file of its own: a token of nginx's configuration has at most 4096 bytes. */
-static int write_conf(struct nginx_conf_writer *writer, json_t *text)
+/* Whether it is one token of nginx's configuration, also with a backslash before each byte. */
+static bool fits_inline(const char *text, size_t len)
 {
-    size_t len = json_string_length(text);
+    return len <= INLINE_MAX && text[0] != '@' && !memchr(text, '\0', len);
+}
+
+static int write_file(struct nginx_conf_writer *writer, const char *text, size_t len)
+{
     FILE *file;
 
     snprintf(writer->path, sizeof(writer->path), "%s/%zu", writer->settings->conf_folder,
@@ -86,10 +96,28 @@ static int write_conf(struct nginx_conf_writer *writer, json_t *text)
     file = fopen(writer->path, "we");
     if (!file)
         return error_set(writer->error, "%s: %s", writer->path, strerror(errno));
-    fwrite(json_string_value(text), 1, len, file);
+    fwrite(text, 1, len, file);
     if ((ferror(file) | fclose(file)) != 0)
         return error_set(writer->error, "%s: cannot be written", writer->path);
     return 0;
+}
+
+/* Making and removing a thousand small files takes longer than all that nginx does. */
+static int write_conf(struct nginx_conf_writer *writer, json_t *value)
+{
+    const char *text = json_string_value(value);
+    size_t len = json_string_length(value);
+    char at[PATH_MAX + 1];
+    int result;
+
+    if (fits_inline(text, len)) {
+        match_quote(writer->to, text);
+        return 0;
+    }
+    result = write_file(writer, text, len);
+    snprintf(at, sizeof(at), "@%s", writer->path);
+    match_quote(writer->to, at);
+    return result;
 }
 
 static int write_chain(struct nginx_conf_writer *writer, const struct model_chain *chain,
@@ -100,16 +128,14 @@ static int write_chain(struct nginx_conf_writer *writer, const struct model_chai
 
     json_array_foreach(chain->conf, i, entry)
     {
-        int result = write_conf(writer, json_object_get(entry, "value"));
-        char at[PATH_MAX + 1];
+        int result;
 
-        if (result < 0)
-            return result;
         fprintf(writer->to, "    %s ", directives[phase]);
         match_quote(writer->to, json_string_value(json_object_get(entry, "name")));
         fputc(' ', writer->to);
-        snprintf(at, sizeof(at), "@%s", writer->path);
-        match_quote(writer->to, at);
+        result = write_conf(writer, json_object_get(entry, "value"));
+        if (result < 0)
+            return result;
         fprintf(writer->to, ";\n");
     }
     return 0;
@@ -187,18 +213,36 @@ static void write_time(FILE *to, const char *directive, long own, long upstream)
         fprintf(to, "    %s %ldms;\n", directive, own ? own : upstream);
 }
 
+static void write_headers(FILE *to, const char *host, long port)
+{
+    fprintf(to, "    proxy_set_header Host %s", host);
+    if (port)
+        fprintf(to, ":%ld", port);
+    fprintf(to, ";\n"
+                "    proxy_set_header Connection \"\";\n"
+                "    proxy_set_header X-Real-IP $remote_addr;\n"
+                "    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n"
+                "    proxy_set_header X-Forwarded-Proto $scheme;\n"
+                "    proxy_set_header X-Forwarded-Host $host;\n"
+                "    proxy_set_header X-Forwarded-Port $server_port;\n");
+}
+
+void nginx_conf_headers(const struct nginx_conf_writer *writer)
+{
+    write_headers(writer->to, "$http_host", 0);
+}
+
+/* Other headers than the server's only where the host is another one: nginx makes tables
+ * for each location that has headers of its own. */
 static void write_host(FILE *to, const struct model_upstream *upstream)
 {
     const struct model_node *node = &upstream->nodes[0];
+    bool usual = !node->port || node->port == (upstream->https ? 443 : 80);
 
-    if (upstream->pass_host == PASS_HOST_PASS)
-        fprintf(to, "    proxy_set_header Host $http_host;\n");
-    else if (upstream->pass_host == PASS_HOST_REWRITE)
-        fprintf(to, "    proxy_set_header Host %s;\n", upstream->host);
-    else if (node->port && node->port != (upstream->https ? 443 : 80))
-        fprintf(to, "    proxy_set_header Host %s:%ld;\n", node->host, node->port);
-    else
-        fprintf(to, "    proxy_set_header Host %s;\n", node->host);
+    if (upstream->pass_host == PASS_HOST_REWRITE)
+        write_headers(to, upstream->host, 0);
+    else if (upstream->pass_host == PASS_HOST_NODE)
+        write_headers(to, node->host, usual ? 0 : node->port);
     if (upstream->https)
         fprintf(to, "    proxy_ssl_server_name on;\n    proxy_ssl_name %s;\n",
                 upstream->pass_host == PASS_HOST_PASS      ? "$host"
@@ -217,16 +261,8 @@ static void write_proxy(const struct nginx_conf_writer *writer, const struct mod
     write_time(to, "proxy_send_timeout", route->send_ms, upstream->send_ms);
     write_time(to, "proxy_read_timeout", route->read_ms, upstream->read_ms);
     write_time(to, "proxy_next_upstream_timeout", 0, upstream->retry_ms);
-    fprintf(to,
-            "    proxy_set_header Connection \"\";\n"
-            "    proxy_set_header X-Real-IP $remote_addr;\n"
-            "    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n"
-            "    proxy_set_header X-Forwarded-Proto $scheme;\n"
-            "    proxy_set_header X-Forwarded-Host $host;\n"
-            "    proxy_set_header X-Forwarded-Port $server_port;\n"
-            "    proxy_next_upstream_tries %ld;\n"
-            "    proxy_pass %s://a6_u%zu;\n}\n",
-            tries, upstream->https ? "https" : "http", upstream_number(writer->model, upstream));
+    fprintf(to, "    proxy_next_upstream_tries %ld;\n    proxy_pass %s://" UPSTREAM ";\n}\n", tries,
+            upstream->https ? "https" : "http", upstream_number(writer->model, upstream));
 }
 
 int nginx_conf_route(struct nginx_conf_writer *writer, const struct model_route *route)

@@ -25,6 +25,9 @@ const char *nginx_conf_runner(struct nginx_conf_writer *writer);
 /* The upstream blocks. */
 void nginx_conf_upstreams(const struct nginx_conf_writer *writer);
 
+/* What upstreams get to know of a request, for the server. */
+void nginx_conf_headers(const struct nginx_conf_writer *writer);
+
 /* The locations that every request passes, up to its route's. */
 int nginx_conf_rules(struct nginx_conf_writer *writer);
 

@@ -278,6 +278,22 @@ upstreams: []
     assert [r["value"]["id"] for r in gateway.admin("GET", "routes").json["list"]] == [7, "2"]
 
 
+def test_confs_reach_the_plugin_as_they_are(dev):
+    """Short ones are a token of nginx's configuration, long ones and odd ones a file."""
+    texts = ["\\", "\"'\\'\"", "a\\n\tb\r\nc\\", "$uri ${uri} {};#", "@x", "\u00e4\u20ac\x7f"]
+    texts += [char * (base + more) for char in "x\\" for base in (990, 1980, 4090)
+              for more in range(0, 12, 3)]
+    gateway = dev(routes={"routes": [say(text, uri="/%d" % i) for i, text in enumerate(texts)]})
+    gateway.start()
+    for i, text in enumerate(texts):
+        assert gateway.get("/%d" % i).text == text, i
+    # Not a file's name.
+    gateway.routes({"routes": [{"uri": "/at", "plugins": {"ext-plugin-pre-req": {"conf": [
+        {"name": "say", "value": "@" + str(gateway.log_path)}]}}}]})
+    wait_until(lambda: gateway.get("/at").status == 503, "the route with such a conf")
+    gateway.logged("say .* rejects conf .*the conf is not JSON.*@")
+
+
 def test_request_in_flight_is_not_cut(dev):
     """A slow upstream answers over a change of the routes, and a removal of its own."""
     entered, leave = threading.Event(), threading.Event()
