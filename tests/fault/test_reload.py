@@ -34,6 +34,22 @@ def test_a_hundred_reloads_under_load_lose_no_call(start, load):
     assert running.unsent == 0  # not one connection was closed, not even an idle one
 
 
+def test_reloads_that_overtake_each_other_close_no_connection(start, load):
+    """The next one begins while thousands of connections are still on their way from the one
+    before: more than fit between the supervisor and a worker at a time."""
+    runner = start()
+    running = load(runner, connections=4)
+    idle = [runner.connect() for _ in range(2500)]
+    for _ in range(6):
+        before = set(workers(runner))
+        runner.signal(signal.SIGHUP)
+        wait_until(lambda: set(workers(runner)) - before, "a new worker")
+    for conn in idle:
+        assert conn.req_call(running.token).body == b"one"
+    nothing_lost(running)
+    assert running.unsent == 0
+
+
 def test_a_storm_of_signals(start, load):
     """Those that come while a reload is under way are one more reload, not as many."""
     runner = start("--workers", "3")
