@@ -183,9 +183,8 @@ static int ask(struct call *call, const struct call_question *question)
 
     if (!holder && !exchange->apart)
         give_loop_away(exchange);
-    /* Without another thread for the loop it waits as it is. */
-    int error =
-        holder || exchange->apart ? ask_apart(exchange, question) : ask_gripped(exchange, question);
+    /* Without another thread for the loop it waits as it is; the watch may find one yet. */
+    int error = ask_apart(exchange, question);
     errno = plugins_errno;
     return error;
 }

@@ -3,6 +3,7 @@
  * Calls on real threads: the loop's, and those of the crew. What the other tests have in
  * order happens at the same time here, for ThreadSanitizer to look at.
  */
+#include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "server/worker_watch.h"
+#include "support/fail_call.h"
 #include "support/server_plugins.h"
 #include "support/server_rig.h"
 
@@ -21,6 +24,7 @@
 
 static struct server_rig rig;
 static struct server_peer peers[PEERS];
+static struct server_peer late;
 
 /* So many threads for calls that block, and a deadline for all calls. */
 static void begin(unsigned pool, uint32_t deadline_ms)
@@ -125,12 +129,43 @@ static void deadlines_pass_in_the_filter_and_in_the_queue(void **state)
     end();
 }
 
+/* A thread asks the gateway and keeps its loop, for which there is no other thread; then
+ * the watch finds one. The call's deadline passes: its connection stays the thread's while
+ * it waits, and the next connection, which may get the descriptor's number, its peer's. */
+static void a_loop_is_taken_from_a_thread_that_asks(void **state)
+{
+    enum server_outcome outcome;
+
+    (void)state;
+    begin(4, 50);
+    uint32_t asks = server_rig_prepare(&rig, "test", "us");
+    uint32_t quick = server_rig_prepare(&rig, "test", "s");
+    assert_int_equal(watch_start(&rig.worker), 0);
+    fail_call_after(FAIL_THREAD, 0, EAGAIN);
+    peers[0].mute = true;
+    server_write_request(&peers[0], asks, "/asks");
+    outcome = server_peer_talk(&peers[0]);
+    fail_call_off();
+    assert_true(outcome == SERVER_ERROR || outcome == SERVER_CLOSED);
+    if (outcome == SERVER_ERROR)
+        assert_int_equal(server_peer_talk(&peers[0]), SERVER_CLOSED);
+    server_peer_open(&rig, &late);
+    for (unsigned i = 0; i < 100; i++) {
+        server_write_request(&late, quick, "/quick");
+        assert_int_equal(server_peer_talk(&late), SERVER_REPLIED);
+    }
+    server_peer_close(&late);
+    watch_stop();
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_of_all_kinds_run_at_once),
         cmocka_unit_test(calls_wait_for_a_thread),
         cmocka_unit_test(deadlines_pass_in_the_filter_and_in_the_queue),
+        cmocka_unit_test(a_loop_is_taken_from_a_thread_that_asks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
