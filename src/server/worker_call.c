@@ -290,6 +290,7 @@ static enum conn_outcome back(struct conn *conn)
     timers_cancel(&conn->loop->timers, &exchange->timer);
     if (exchange->parked)
         return park(conn);
+    conn->loop->uncounted++;
     exchange->place = EXCHANGE_READING;
     exchange_release_chain(exchange);
     return CONN_STAYS;

@@ -61,13 +61,15 @@ def test_a_conf_that_takes_ten_seconds_to_parse(start, load):
     runner.kill()
 
 
-def test_a_leak_has_the_worker_replaced_without_a_lost_call(start, load):
+@pytest.mark.parametrize("fault", ["leak", "leak and sleep"])
+def test_a_leak_has_the_worker_replaced_without_a_lost_call(start, load, fault):
+    """Whether its calls run on the loop's thread or on threads of their own."""
     if sanitized():
         pytest.skip("a sanitizer's memory is not like the plugin's")
     runner = start("--max-rss", "64m")
-    running = load(runner, conf=[("faults", "leak")], key="route#leak")
+    running = load(runner, connections=16, conf=[("faults", fault)], key="route#leak")
     runner.wait_output(r"is replaced: its memory has grown")
-    running.wait_answered(500)
+    running.wait_answered(100)
     nothing_lost(running)
 
 

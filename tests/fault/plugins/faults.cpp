@@ -132,6 +132,8 @@ void commit(const std::string &name)
         deadlock();
     else if (name == "leak")
         leak();
+    else if (name == "leak and sleep")
+        leak(), wait(12);
     else if (name == "mask")
         block_signals();
     else if (name == "fork")
