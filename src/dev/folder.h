@@ -8,8 +8,13 @@
 #include "dev/error.h"
 
 /* A new folder in $XDG_RUNTIME_DIR, or $TMPDIR, or /tmp; only for us. The path is short
- * enough for sockets in it. */
+ * enough for sockets in it. The descriptor of its lock, to be kept open as long as the folder
+ * is used; or negative with the error set. */
 int folder_make(char *path, size_t size, struct error *error);
+
+/* Removes the folders beside this one whose gateways were killed: those of ours of which
+ * nobody holds the lock. How many. */
+unsigned folder_remove_dead(const char *path);
 
 /* The folder and all in it; what is not there is no matter. */
 void folder_remove(const char *path);

@@ -32,6 +32,7 @@ struct dev {
     struct echo *echo;
     struct error error;
     int signals;
+    int lock;     /* on the folder, while it has a name */
     bool managed; /* we keep the runner up */
     char folder[PATH_MAX];
     char socket[PATH_MAX + 16];
@@ -197,10 +198,15 @@ static int prepare(struct dev *dev)
     struct nginx_conf_settings *settings = &dev->site.gateway.settings;
     const struct apisix_config *config = &dev->site.config;
     const struct passwd *user = geteuid() == 0 ? getpwuid(0) : NULL;
-    int result = folder_make(dev->folder, sizeof(dev->folder), &dev->error);
+    unsigned dead;
 
-    if (result < 0)
-        return result;
+    dev->lock = folder_make(dev->folder, sizeof(dev->folder), &dev->error);
+    if (dev->lock < 0)
+        return dev->lock;
+    dead = folder_remove_dead(dev->folder);
+    if (dead)
+        console_line(CONSOLE_NOTE, "gateway", "removed what %u killed gateway%s had left beside %s",
+                     dead, dead == 1 ? "" : "s", dev->folder);
     /* The root of nginx's server, in which `try_files` is to find nothing. */
     snprintf(dev->socket, sizeof(dev->socket), "%s/nothing", dev->folder);
     if (mkdir(dev->socket, 0700) < 0)
@@ -332,8 +338,10 @@ static void stop(struct dev *dev)
         runner_stop(&site->runner);
     http_stop(dev->http);
     echo_stop(dev->echo);
-    if (*dev->folder)
+    if (*dev->folder) {
         folder_remove(dev->folder);
+        close(dev->lock);
+    }
     admin_store_close(&site->store);
     json_decref(site->tree);
     json_decref(site->checked);

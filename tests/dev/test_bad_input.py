@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from dev import C_RUNNER, ROOT, BUILD, free_ports, wait_until
+from dev import C_RUNNER, ROOT, BUILD, Dev, free_ports, wait_until
 
 GOOD = {"routes": [{"uri": "/", "plugins": {}}]}
 
@@ -169,6 +169,44 @@ def test_killed_itself(dev):
     gateway.process.wait()
     gateway.process = None
     wait_until(lambda: not any(os.path.exists("/proc/%d" % pid) for pid in pids), "all to end")
+
+
+def test_folders_of_killed_ones_are_removed(folder):
+    """At the next start; those of others, of running ones, and what is no such folder stay."""
+    shared = folder / "t"
+    elsewhere = folder / "elsewhere"
+    kept = [shared / "c-runner-dev-nolock", shared / "other"]
+    for path in kept + [elsewhere]:
+        path.mkdir(parents=True)
+    (elsewhere / "lock").touch()
+    (kept[1] / "lock").touch()
+    kept.append(shared / "c-runner-dev-linked")
+    kept[-1].symlink_to(elsewhere)
+
+    def make(name):
+        (folder / name).mkdir()
+        return Dev(folder / name, routes=GOOD, environment={"TMPDIR": str(shared)})
+
+    def new(before):
+        return set(shared.iterdir()) - set(before)
+
+    with make("alive") as alive:
+        kept += new(kept)
+        killed = make("killed").start()
+        left, = new(kept)
+        pids = everything_of(killed)
+        os.kill(killed.process.pid, signal.SIGKILL)
+        killed.process.wait()
+        wait_until(lambda: not any(os.path.exists("/proc/%d" % pid) for pid in pids), "all to end")
+        assert (left / "nginx.conf").exists()
+        with make("next") as after:
+            assert not left.exists()
+            assert "removed what 1 killed gateway had left" in after.log()
+            assert len(new(kept)) == 1
+            alive.routes({"routes": []})
+            wait_until(lambda: alive.get("/").status == 404, "the change of the running one")
+        assert sorted(shared.iterdir()) == sorted(kept)
+    assert (elsewhere / "lock").exists()
 
 
 def test_nginx_dies(dev):
