@@ -7,8 +7,9 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")),
-         *sorted((ROOT / "plugins").glob("*/README.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")),
+         *sorted(page for folder in ("plugins", "examples", "tests")
+                 for page in (ROOT / folder).glob("*/README.md"))]
 
 
 def anchors(page):
@@ -34,13 +35,27 @@ def test_links(page):
             assert anchor in anchors(linked), "%s has no such heading" % target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_named_files_are_there(page):
+    """`src/wire/frame.h`, or `wire/frame.h` as the sources include it."""
+    folders = {path.name for path in ROOT.iterdir()
+               if path.is_dir() and not path.name.startswith("build")}
+    rooms = {path.name for path in (ROOT / "src").iterdir()}
+    for name in re.findall(r"`([\w-]+/[\w./-]+)(?: [^`\n]*)?`", page.read_text()):
+        first = name.partition("/")[0]
+        if first in folders:
+            assert (ROOT / name).exists() or (page.parent / name).exists(), name
+        elif first in rooms and name.endswith((".c", ".h")):
+            assert (ROOT / "src" / name).exists(), name
+
+
 def test_make_targets_are_there():
     """Every `make something` that a page names."""
     makefile = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z][\w -]*):", makefile, re.MULTILINE))
     targets = {name for group in targets for name in group.split()}
     for page in PAGES:
-        for name in re.findall(r"`make ([a-z-]+)", page.read_text()):
+        for name in re.findall(r"(?:`|^)make ([a-z][a-z-]*)", page.read_text(), re.MULTILINE):
             assert name in targets, "%s: make %s" % (page.name, name)
 
 
