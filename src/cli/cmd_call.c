@@ -127,8 +127,11 @@ static int take_options(struct call_options *options, int argc, char **argv)
         status = take_option(options, option, optarg);
     if (status || options->help)
         return status;
-    if (optind < argc)
-        return usage("there is something that is no option");
+    if (optind < argc) {
+        fprintf(stderr, "c-runner call: '%s' is no option\nTry 'c-runner call --help'.\n",
+                argv[optind]);
+        return EXIT_USAGE;
+    }
     if (!options->socket)
         options->socket = getenv("APISIX_LISTEN_ADDRESS");
     if (!options->socket)

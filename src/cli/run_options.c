@@ -16,7 +16,7 @@ static int unknown_flag(const char *flag, const char *name, char *error, size_t 
     if (nearest)
         snprintf(error, size, "there is no option %s; did you mean --%s?", flag, nearest);
     else
-        snprintf(error, size, "there is no option %s", flag);
+        snprintf(error, size, "there is no option %s; `c-runner help run` lists them", flag);
     return -EINVAL;
 }
 
@@ -41,7 +41,7 @@ static int split(const char *argument, const struct config_option **option, cons
 
     *value = NULL;
     if (argument[0] != '-' || argument[1] == '\0') {
-        snprintf(error, size, "'%s' is no option", argument);
+        snprintf(error, size, "'%s' is no option; `c-runner help run` lists them", argument);
         return -EINVAL;
     }
     if (argument[1] != '-') {

@@ -152,8 +152,11 @@ int options_take(struct options *options, int argc, char **argv)
         status = take_option(options, option);
     if (status || options->help)
         return status;
-    if (optind < argc)
-        return usage("there is something that is no option");
+    if (optind < argc) {
+        fprintf(stderr, "c-runner dev: '%s' is no option\nTry 'c-runner dev --help'.\n",
+                argv[optind]);
+        return 2;
+    }
     if (options->routes && options->data)
         return usage("--routes and --data: the routes come from a file or from the Admin API");
     return 0;

@@ -130,6 +130,15 @@ def test_usage():
         assert done.returncode == 2 and b"c-runner dev --help" in done.stderr
 
 
+def test_docs_have_the_options_that_the_help_has():
+    told = subprocess.run([C_RUNNER, "dev", "--help"], stdout=subprocess.PIPE, text=True,
+                          check=True).stdout
+    page = (ROOT / "docs/dev-gateway.md").read_text().partition("## Options")[2].partition("##")[0]
+    options = set(re.findall(r"^ +(?:-h, )?(--[a-z-]+)", told, re.MULTILINE)) - {"--help"}
+    assert len(options) > 8
+    assert options == set(re.findall(r"`(--[a-z-]+)", page))
+
+
 def test_no_runner_at_the_path(dev, folder):
     gateway = dev(config="ext-plugin: {path_for_test: %s/r.sock}" % folder).start()
     gateway.admin("PUT", "routes/1", {"uri": "/x", "plugins": gateway.say("x")})

@@ -95,14 +95,15 @@ static void refuses_what_it_does_not_know(void **state)
     (void)state;
     assert_refused(load("--worker", "3", NULL),
                    "there is no option --worker; did you mean --workers?");
-    assert_refused(load("--colour=red", NULL), "there is no option --colour=red");
-    assert_refused(load("-x", NULL), "there is no option -x");
+    assert_refused(load("--colour=red", NULL),
+                   "there is no option --colour=red; `c-runner help run` lists them");
+    assert_refused(load("-x", NULL), "there is no option -x; `c-runner help run` lists them");
     assert_refused(load("-plugin", "x.so", NULL),
                    "there is no option -plugin; did you mean --plugin?");
     assert_refused(load("--m", "prod", NULL), "there is no option --m; did you mean --mode?");
-    assert_refused(load("--", NULL), "there is no option --");
-    assert_refused(load("-", NULL), "'-' is no option");
-    assert_refused(load("say.so", NULL), "'say.so' is no option");
+    assert_refused(load("--", NULL), "there is no option --; `c-runner help run` lists them");
+    assert_refused(load("-", NULL), "'-' is no option; `c-runner help run` lists them");
+    assert_refused(load("say.so", NULL), "'say.so' is no option; `c-runner help run` lists them");
     assert_refused(load("--workers", NULL), "--workers needs a value: N");
     assert_refused(load("-m", NULL), "-m needs a value: MODE");
     assert_refused(load("-m", "prd", NULL),
