@@ -148,7 +148,7 @@ static void write_line(json_t *request)
                                    : CONSOLE_GOOD,
                    "request", mark, "%s (%s%d ms) %s%s%s%s%s%s", member(request, "line"),
                    ms ? "" : "<", ms ? ms : 1, *route ? "route " : "no route", route,
-                   len ? ": " : "", text, *error ? ": " : "", error);
+                   len ? ": " : "", text, *error ? ": the runner " : "", error);
 }
 
 static void count(struct calls *calls, json_t *request)

@@ -145,6 +145,7 @@ def test_no_runner_at_the_path(dev, folder):
     gateway.logged("there is no runner at %s/r.sock yet; start it with" % folder)
     assert gateway.get("/x").status == 503
     gateway.logged("there is no runner at .*: No such file or directory")
+    gateway.logged("request 503 GET /x .* route 1: the runner closed the connection")
 
 
 def everything_of(gateway):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """c-runner new: what it makes builds against an installation, and passes its test."""
+import os
 import shutil
+import subprocess
 
 import pytest
 
@@ -42,6 +44,22 @@ def test_the_project_builds_and_passes_its_test(installed, tmp_path, language):
     assert list((tmp_path / "root").rglob("plugins/%s.so" % name))
     done = installed.make(project, "clean")
     assert done.status == 0 and not list(project.glob("*.so"))
+
+
+@pytest.mark.parametrize("language", ["c", "cpp", "rust"])
+def test_without_the_package_it_says_what_to_install(tmp_path, language):
+    assert sdk.run("new", "lost", "--lang", language, cwd=tmp_path).status == 0
+
+    def make(*targets):
+        return subprocess.run(
+            ["make", "-C", str(tmp_path / "lost"), *targets], stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, check=False,
+            env={**os.environ, "PKG_CONFIG_LIBDIR": "/nowhere", "PKG_CONFIG_PATH": ""})
+
+    done = make()
+    assert done.returncode == 2 and "install the runner" in done.stdout, done.stdout
+    assert "cannot" not in done.stdout and "error:" not in done.stdout, done.stdout
+    assert make("clean").returncode == 0
 
 
 def test_names_that_are_no_identifiers(installed, tmp_path):
