@@ -9,8 +9,7 @@
 #include "server/worker_exchange.h"
 #include "server/worker_loop.h"
 
-/* Ends the call with an Error frame instead of a reply. */
-static enum conn_outcome fail(struct conn *conn, enum message_error code)
+enum conn_outcome conn_fail(struct conn *conn, enum message_error code)
 {
     struct exchange *exchange = conn->exchange;
 
@@ -83,7 +82,7 @@ static enum conn_outcome ask(struct conn *conn)
         error = go_async(exchange, EXCHANGE_ASKING, step_deadline(exchange, now));
     if (!error) /* last: what was asked cannot be taken back */
         error = message_write_extra_info(&exchange->out, question->type, question->name);
-    return error ? fail(conn, MESSAGE_SERVICE_UNAVAILABLE) : CONN_STAYS;
+    return error ? conn_fail(conn, MESSAGE_SERVICE_UNAVAILABLE) : CONN_STAYS;
 }
 
 static enum conn_outcome run_elsewhere(struct conn *conn)
@@ -92,7 +91,7 @@ static enum conn_outcome run_elsewhere(struct conn *conn)
     int error = go_async(exchange, EXCHANGE_RUNNING, step_deadline(exchange, clock_ms()));
 
     if (error)
-        return fail(conn, MESSAGE_SERVICE_UNAVAILABLE);
+        return conn_fail(conn, MESSAGE_SERVICE_UNAVAILABLE);
     error = conn_flush(conn); /* the output is the other thread's from now on */
     if (error && error != -EAGAIN) {
         exchange->place = EXCHANGE_READING;
@@ -113,7 +112,7 @@ static enum conn_outcome park(struct conn *conn)
     if (go_async(exchange, EXCHANGE_PARKED, until) < 0) {
         log_error("no memory to wait for call %u", call->id);
         if (call->delay_ms)
-            return fail(conn, MESSAGE_SERVICE_UNAVAILABLE); /* nothing would wake it */
+            return conn_fail(conn, MESSAGE_SERVICE_UNAVAILABLE); /* nothing would wake it */
         /* Its holder may use the call from now on, and will resume it: without a deadline. */
         exchange->place = EXCHANGE_PARKED;
     }
@@ -136,7 +135,7 @@ static enum conn_outcome next_step(struct conn *conn, enum call_next next)
     case CALL_WAITING:
         return park(conn);
     }
-    return fail(conn, MESSAGE_SERVICE_UNAVAILABLE);
+    return conn_fail(conn, MESSAGE_SERVICE_UNAVAILABLE);
 }
 
 enum conn_outcome conn_run(struct conn *conn)
@@ -181,7 +180,7 @@ static enum conn_outcome parse_and_run(struct conn *conn, struct conf_record *re
         return CONN_LOOP_LOST;
     }
     if (error)
-        return fail(conn, MESSAGE_SERVICE_UNAVAILABLE);
+        return conn_fail(conn, MESSAGE_SERVICE_UNAVAILABLE);
     loop_remember_take(loop, chain);
     call_start(&exchange->call, chain);
     return conn_run(conn);
@@ -221,9 +220,9 @@ static enum conn_outcome find_chain(struct conn *conn)
     case CONFS_UNKNOWN:
         log_debug("call %u: token %u is not known (any more); the gateway will prepare it anew",
                   exchange->call.id, exchange->call.token);
-        return fail(conn, MESSAGE_CONF_TOKEN_NOT_FOUND);
+        return conn_fail(conn, MESSAGE_CONF_TOKEN_NOT_FOUND);
     default:
-        return fail(conn, MESSAGE_SERVICE_UNAVAILABLE);
+        return conn_fail(conn, MESSAGE_SERVICE_UNAVAILABLE);
     }
 }
 
@@ -236,7 +235,8 @@ enum conn_outcome conn_call(struct conn *conn, uint8_t type, const uint8_t *payl
         timers_cancel(&loop->timers, &exchange->timer);
     int error = call_begin(&exchange->call, type, payload, size);
     if (error)
-        return fail(conn, error == -EBADMSG ? MESSAGE_BAD_REQUEST : MESSAGE_SERVICE_UNAVAILABLE);
+        return conn_fail(conn,
+                         error == -EBADMSG ? MESSAGE_BAD_REQUEST : MESSAGE_SERVICE_UNAVAILABLE);
     exchange->call.now_ms = loop->now_ms;
     struct chain *chain = loop_recall(loop, exchange->call.token, loop->now_ms);
     if (!chain)

@@ -120,6 +120,40 @@ static bool alive(struct confs *confs, struct chain *chain, uint64_t now_ms)
     return now_ms < expires;
 }
 
+static void wait_for_parse(struct confs_entry *entry, struct confs_waiter *waiter)
+{
+    waiter->next = entry->waiters;
+    waiter->link = &entry->waiters;
+    if (waiter->next)
+        waiter->next->link = &waiter->next;
+    entry->waiters = waiter;
+}
+
+/* Under the lock: gives all who wait; from here on they cannot leave. */
+static struct confs_waiter *take_waiters(struct confs_entry *entry)
+{
+    struct confs_waiter *waiters = entry->waiters;
+
+    for (struct confs_waiter *waiter = waiters; waiter; waiter = waiter->next)
+        waiter->link = NULL;
+    entry->waiters = NULL;
+    return waiters;
+}
+
+bool confs_leave(struct confs *confs, struct confs_waiter *waiter)
+{
+    pthread_mutex_lock(&confs->lock);
+    bool waits = waiter->link != NULL;
+    if (waits) {
+        *waiter->link = waiter->next;
+        if (waiter->next)
+            waiter->next->link = waiter->link;
+        waiter->link = NULL;
+    }
+    pthread_mutex_unlock(&confs->lock);
+    return waits;
+}
+
 static int find_locked(struct confs *confs, uint32_t token, uint64_t now_ms,
                        struct confs_waiter *waiter, struct chain **chain,
                        struct conf_record **record, struct chain **dead)
@@ -127,8 +161,7 @@ static int find_locked(struct confs *confs, uint32_t token, uint64_t now_ms,
     struct confs_entry *entry = lookup(confs, token);
 
     if (entry && !entry->chain) {
-        waiter->next = entry->waiters;
-        entry->waiters = waiter;
+        wait_for_parse(entry, waiter);
         return CONFS_WAIT;
     }
     if (entry && alive(confs, entry->chain, now_ms)) {
@@ -181,8 +214,7 @@ int confs_parse(struct confs *confs, struct conf_record *record, struct chain **
 
     pthread_mutex_lock(&confs->lock);
     struct confs_entry *entry = lookup(confs, record->token);
-    waiters = entry->waiters;
-    entry->waiters = NULL;
+    waiters = take_waiters(entry);
     if (error) {
         take_out(confs, entry);
         free(entry);

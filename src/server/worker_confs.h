@@ -10,6 +10,7 @@
 #define SERVER_WORKER_CONFS_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "plugin/chain.h"
@@ -21,6 +22,7 @@ struct confs_entry;
 /* One that waits for a conf to be parsed; part of the waiting call. */
 struct confs_waiter {
     struct confs_waiter *next;
+    struct confs_waiter **link; /* what points to it; NULL: it does not wait (any more) */
     /* Called once, in the thread that parsed, without locks held. */
     void (*parsed)(struct confs_waiter *waiter);
 };
@@ -49,6 +51,9 @@ enum {
 /* 0: *chain, with a reference for the caller. -ENOMEM. */
 int confs_find(struct confs *confs, uint32_t token, uint64_t now_ms, struct confs_waiter *waiter,
                struct chain **chain, struct conf_record **record);
+
+/* It waits no longer, and is not told. False: it is being told just now. */
+bool confs_leave(struct confs *confs, struct confs_waiter *waiter);
 
 /* Parses (plugin code runs here), keeps the chain, tells the waiters, frees the record.
  * 0 and *chain with a reference for the caller, or -ENOMEM. */

@@ -352,7 +352,27 @@ static void count_lost(struct exchange *exchange)
                                      "their deadline");
 }
 
-/* Its filter, its holder or its parsing is past the deadline. */
+static void say_late(const struct exchange *exchange)
+{
+    log_error("call %u got no decision within its deadline and is answered with "
+              "SERVICE_UNAVAILABLE; conf %s",
+              exchange->call.id, exchange->lent ? exchange->lent->key : "being parsed");
+}
+
+/* Another call parses its conf, and is past the deadline with it. This one has nothing of
+ * its own under way that would outlive it. */
+static enum conn_outcome late_in_parsing(struct exchange *exchange)
+{
+    struct conn *conn = exchange->conn;
+
+    if (!confs_leave(&exchange->loop->worker->confs, &exchange->waiter))
+        return CONN_STAYS; /* parsed just now: the news are coming */
+    say_late(exchange);
+    enum conn_outcome outcome = conn_fail(conn, MESSAGE_SERVICE_UNAVAILABLE);
+    return outcome == CONN_STAYS ? conn_go_on(conn) : outcome;
+}
+
+/* Its filter or its holder is past the deadline. */
 static enum conn_outcome late(struct exchange *exchange, uint64_t now_ms)
 {
     uint32_t grip = GRIP_FREE;
@@ -366,9 +386,7 @@ static enum conn_outcome late(struct exchange *exchange, uint64_t now_ms)
         atomic_store(&exchange->grip, GRIP_FREE); /* resumed just now: the news are coming */
         return CONN_STAYS;
     }
-    log_error("call %u got no decision within its deadline and is answered with "
-              "SERVICE_UNAVAILABLE; conf %s",
-              exchange->call.id, exchange->lent ? exchange->lent->key : "being parsed");
+    say_late(exchange);
     if (exchange->away)
         count_lost(exchange);
     return sever(exchange);
@@ -397,8 +415,9 @@ enum conn_outcome conn_timeout(struct exchange *exchange, uint64_t now_ms)
         }
         return late(exchange, now_ms);
     case EXCHANGE_RUNNING:
-    case EXCHANGE_PARSING:
         return late(exchange, now_ms);
+    case EXCHANGE_PARSING:
+        return late_in_parsing(exchange);
     }
     return CONN_STAYS;
 }

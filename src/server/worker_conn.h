@@ -9,8 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "wire/message.h"
+
 struct exchange;
-struct frame;
 struct loop;
 
 struct conn {
@@ -66,6 +67,9 @@ enum conn_outcome conn_call(struct conn *conn, uint8_t type, const uint8_t *payl
 
 /* Runs the exchange's call on the driver's thread as far as it goes. */
 enum conn_outcome conn_run(struct conn *conn);
+
+/* Ends the call with an Error frame instead of a reply. */
+enum conn_outcome conn_fail(struct conn *conn, enum message_error code);
 
 /* Handles the answer to the question that the exchange asked. */
 enum conn_outcome conn_answer(struct conn *conn, const struct frame *frame);

@@ -61,6 +61,29 @@ def test_a_conf_that_takes_ten_seconds_to_parse(start, load):
     runner.kill()
 
 
+def test_a_conf_that_is_never_parsed(start, load):
+    """Its calls are refused at their deadline, and leave nothing behind: neither a connection
+    that has to be made again nor memory."""
+    runner = start("--deadline", "300ms")
+    runner.forgiven = True
+    running = load(runner)
+    stuck = start_call(runner, "parse deadlock")
+    assert stuck.receive() == wire.Error(wire.SERVICE_UNAVAILABLE)
+    conns = [runner.connect() for _ in range(400)]
+    token = conns[0].prepare_conf([("faults", "parse deadlock")], "route#parse deadlock")
+    memory = []
+    for _ in range(5):
+        for conn in conns:
+            conn.start_req_call(token)
+        for conn in conns:
+            assert conn.receive() == wire.Error(wire.SERVICE_UNAVAILABLE)
+        memory.append(runner.memory_kib())
+    if not sanitized():
+        assert memory[-1] - memory[0] < 8192  # 1600 calls later; each has 20 KiB of buffers
+    running.wait_answered(100)
+    nothing_lost(running)
+
+
 @pytest.mark.parametrize("fault", ["leak", "leak and sleep"])
 def test_a_leak_has_the_worker_replaced_without_a_lost_call(start, load, fault):
     """Whether its calls run on the loop's thread or on threads of their own."""
