@@ -98,8 +98,9 @@ static int finish(struct worker *worker)
         log_close();
         _exit(0); /* its memory is in use */
     }
+    /* Not freed: plugins may hold calls of theirs, and resume them in their shutdown. */
     for (unsigned i = 0; i < worker->loop_count; i++)
-        loop_free(worker->loops[i]);
+        loop_close(worker->loops[i]);
     alarm(FINISH_SECONDS);
     confs_free(&worker->confs);
     crash_know(NULL);

@@ -73,16 +73,49 @@ static void forget(struct loop *loop)
     }
 }
 
-void loop_free(struct loop *loop)
+/* A suspended call's holder may be using it at this moment. From here on it is told that
+ * the gateway is gone. False: it waits for an answer on the connection, which stays. */
+static bool part_with_holder(struct exchange *exchange)
 {
-    if (!loop)
-        return;
-    while (loop->conns)
-        conn_close(loop->conns);
-    while (loop->inbox) { /* calls that came back when nobody drove the loop any more */
-        struct exchange *exchange = loop->inbox;
+    bool suspended = exchange->place == EXCHANGE_PARKED || (exchange->away && exchange->parked);
+    uint32_t grip = GRIP_FREE;
+
+    if (!suspended || exchange->call.delay_ms)
+        return true;
+    if (!atomic_compare_exchange_strong(&exchange->grip, &grip, GRIP_SEVERED))
+        return false;
+    (void)call_abandon(&exchange->call);
+    return true;
+}
+
+/* The next news, and whose they are; NULL: there are none. */
+static struct exchange *take_news(struct loop *loop, uint32_t *news)
+{
+    pthread_mutex_lock(&loop->inbox_lock);
+    struct exchange *exchange = loop->inbox;
+    if (exchange) {
         loop->inbox = exchange->news_next;
-        (void)conn_news(exchange, exchange->news);
+        *news = exchange->news;
+        exchange->news = 0;
+    }
+    pthread_mutex_unlock(&loop->inbox_lock);
+    return exchange;
+}
+
+void loop_close(struct loop *loop)
+{
+    struct exchange *exchange;
+    struct conn *next;
+    uint32_t news;
+
+    for (struct conn *conn = loop->conns; conn; conn = next) {
+        next = conn->next;
+        if (!conn->exchange || part_with_holder(conn->exchange))
+            conn_close(conn);
+    }
+    while ((exchange = take_news(loop, &news))) {
+        if (!exchange->conn)
+            (void)conn_news(exchange, news);
     }
     while (loop->inbox_conns) {
         struct conn *conn = loop->inbox_conns;
@@ -90,12 +123,18 @@ void loop_free(struct loop *loop)
         close(conn->fd);
         free(conn);
     }
-    while (loop->spare) {
-        struct exchange *exchange = loop->spare;
+    while ((exchange = loop->spare)) {
         loop->spare = exchange->next;
         exchange_free(exchange);
     }
     forget(loop);
+}
+
+void loop_free(struct loop *loop)
+{
+    if (!loop)
+        return;
+    loop_close(loop);
     timers_free(&loop->timers);
     if (loop->epoll_fd >= 0)
         close(loop->epoll_fd);
@@ -233,9 +272,10 @@ static void take_over(struct loop *loop)
  * next driver. */
 static bool read_inbox(struct loop *loop)
 {
-    struct exchange *inbox;
+    struct exchange *exchange;
     struct conn *conns;
     bool accept;
+    uint32_t news;
     uint64_t drain;
     ssize_t ignored = read(loop->wake_fd, &drain, sizeof(drain));
 
@@ -257,21 +297,11 @@ static bool read_inbox(struct loop *loop)
     }
     if (accept)
         accept_start(loop);
-    for (;;) {
-        uint32_t news = 0;
-        pthread_mutex_lock(&loop->inbox_lock);
-        inbox = loop->inbox;
-        if (inbox) {
-            loop->inbox = inbox->news_next;
-            news = inbox->news;
-            inbox->news = 0;
-        }
-        pthread_mutex_unlock(&loop->inbox_lock);
-        if (!inbox)
-            return true;
-        if (conn_news(inbox, news) == CONN_LOOP_LOST)
+    while ((exchange = take_news(loop, &news))) {
+        if (conn_news(exchange, news) == CONN_LOOP_LOST)
             return false;
     }
+    return true;
 }
 
 static bool run_timers(struct loop *loop)

@@ -78,7 +78,12 @@ struct loop {
 
 int loop_create(struct loop **loop, struct worker *worker, unsigned number);
 
-/* When nobody drives it any more: closes the connections, frees. */
+/* When nobody drives it any more, and no thread of the crew runs: closes the connections,
+ * and lets go of all confs but those of suspended calls. Their holders may still use them
+ * and resume them, as long as the loop is not freed. */
+void loop_close(struct loop *loop);
+
+/* Closes it, and frees. */
 void loop_free(struct loop *loop);
 
 /* Drives the loop until it is stopped, given away or taken. A thread of the crew. */

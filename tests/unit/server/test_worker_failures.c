@@ -277,6 +277,27 @@ static void closes_what_it_cannot_watch(void **state)
     server_rig_close(&rig);
 }
 
+/* As when a plugin's shutdown waits for the thread that holds a call. */
+static void a_call_is_resumed_after_the_end(void **state)
+{
+    struct server_rig rig;
+    struct server_peer peer;
+
+    (void)state;
+    for (int ask = 0; ask < 2; ask++) {
+        server_rig_open(&rig);
+        uint32_t token = server_rig_prepare(&rig, "test", "z");
+        server_peer_open(&rig, &peer);
+        server_write_request(&peer, token, "/path");
+        assert_int_equal(server_peer_talk(&peer), SERVER_SILENT);
+        loop_close(rig.loop);
+        assert_true(server_plugins_resume(ask));
+        assert_int_equal(peer.questions, 0);
+        server_peer_close(&peer);
+        server_rig_close(&rig);
+    }
+}
+
 /* A test that has failed must not take the next one with it. */
 static int stop_failing(void **state)
 {
@@ -300,6 +321,7 @@ int main(void)
         TEST(epoll_fails),
         TEST(polling_fails),
         TEST(closes_what_it_cannot_watch),
+        TEST(a_call_is_resumed_after_the_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
