@@ -187,7 +187,7 @@ static int add_step(struct parse *parse, const struct chain_conf *conf)
 
 /* ---- the chain ---- */
 
-static void chain_free(struct chain *chain)
+void chain_free(struct chain *chain)
 {
     for (uint32_t i = 0; i < chain->count; i++) {
         struct chain_step *step = &chain->steps[i];
@@ -220,6 +220,8 @@ int chain_parse(const struct chain_options *options, uint32_t token, struct wire
     atomic_init(&made->references, 1);
     made->token = token;
     made->cells = options->cells;
+    made->retire = options->retire;
+    made->retirer = options->retirer;
     parse.chain = made;
     copy_key(made, key);
     hash_route(&parse, key);
@@ -244,7 +246,11 @@ int chain_parse(const struct chain_options *options, uint32_t token, struct wire
 
 void chain_drop(struct chain *chain)
 {
-    if (chain && atomic_fetch_sub_explicit(&chain->references, 1, memory_order_acq_rel) == 1)
+    if (!chain || atomic_fetch_sub_explicit(&chain->references, 1, memory_order_acq_rel) != 1)
+        return;
+    if (chain->retire)
+        chain->retire(chain->retirer, chain);
+    else
         chain_free(chain);
 }
 

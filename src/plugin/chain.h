@@ -53,6 +53,10 @@ struct chain {
     uint64_t expires_ms; /* by the caller */
     struct cells *cells; /* NULL: there are none */
     bool refused;        /* every call gets SERVICE_UNAVAILABLE */
+    /* As in the options; NULL: whoever drops the last reference frees it. */
+    void (*retire)(void *retirer, struct chain *chain);
+    void *retirer;
+    struct chain *next_retired; /* of whoever retires it */
     /* What was complained of so far (hashes of the text); see chain_complain_once. */
     _Atomic uint32_t complaints[CHAIN_COMPLAINTS];
     char key[128]; /* the conf's key for log lines, cut and escaped */
@@ -64,6 +68,10 @@ struct chain_options {
     const struct registry *registry;
     struct cells *cells;
     bool skip_unknown; /* leave out what is unknown or rejected, with a warning */
+    /* Takes over chains that nobody refers to any more, from whatever thread: chain_free
+     * is due, in one that can be spared. NULL: chain_drop frees them itself. */
+    void (*retire)(void *retirer, struct chain *chain);
+    void *retirer;
 };
 
 /* Never refuses to make a chain but for -ENOMEM: what is wrong with the conf is
@@ -86,7 +94,10 @@ static inline struct chain *chain_hold(struct chain *chain)
     return chain;
 }
 
-/* The last one frees the confs (free_conf is plugin code) and the chain. */
+/* The last one retires the chain, or frees it. */
 void chain_drop(struct chain *chain);
+
+/* Frees the confs and the chain. free_conf is plugin code, which may take long. */
+void chain_free(struct chain *chain);
 
 #endif

@@ -17,6 +17,8 @@
 #include "server/worker_loop.h"
 
 #define IDLE_SECONDS 10
+/* A free_conf that takes longer has another thread go on with the rest. */
+#define FREE_PATIENCE_MS 1000u
 
 _Thread_local struct crew_thread *crew_self;
 
@@ -52,33 +54,64 @@ static void leave_slot(struct crew *crew, struct crew_thread *thread)
         crew->slots[thread->slot_number / 8] &= (uint8_t) ~(1u << thread->slot_number % 8);
 }
 
+static bool has_work(const struct crew_thread *self)
+{
+    return self->work.loop || self->work.exchange || self->work.free_confs;
+}
+
+/* Under the lock: work that nobody was free for. */
+static bool take_left_over(struct crew *crew, struct crew_thread *self)
+{
+    if (crew->queue) {
+        self->work.exchange = crew->queue;
+        crew->queue = exchange_unqueue(crew->queue);
+        if (!crew->queue)
+            crew->queue_end = &crew->queue;
+    } else if (crew->retired && !crew->freeing) {
+        crew->freeing++;
+        self->work.free_confs = true;
+    }
+    return has_work(self);
+}
+
 /* Waits for work. False: none came for long, or the worker ends. */
 static bool wait_for_work(struct crew *crew, struct crew_thread *self)
 {
     struct timespec until;
 
-    if (crew->queue) {
-        self->exchange = crew->queue;
-        crew->queue = exchange_unqueue(crew->queue);
-        if (!crew->queue)
-            crew->queue_end = &crew->queue;
+    if (take_left_over(crew, self))
         return true;
-    }
     self->next = crew->idle;
     crew->idle = self;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += IDLE_SECONDS;
-    while (!self->loop && !self->exchange && !crew->stopping) {
+    while (!has_work(self) && !crew->stopping) {
         if (pthread_cond_clockwait(&self->wake, &crew->lock, CLOCK_MONOTONIC, &until) == ETIMEDOUT)
             break;
     }
-    if (self->loop || self->exchange)
+    if (has_work(self))
         return true;
     struct crew_thread **link = &crew->idle;
     while (*link != self)
         link = &(*link)->next;
     *link = self->next;
     return false;
+}
+
+static void free_confs(struct crew *crew)
+{
+    struct chain *chain;
+
+    pthread_mutex_lock(&crew->lock);
+    while ((chain = crew->retired)) {
+        crew->retired = chain->next_retired;
+        crew->freed_ms = clock_ms();
+        pthread_mutex_unlock(&crew->lock);
+        chain_free(chain);
+        pthread_mutex_lock(&crew->lock);
+    }
+    crew->freeing--;
+    pthread_mutex_unlock(&crew->lock);
 }
 
 static void *crew_main(void *argument)
@@ -90,15 +123,16 @@ static void *crew_main(void *argument)
     inside_place = self->place;
     self->signal_stack = crash_stack_enter();
     pthread_mutex_lock(&crew->lock);
-    while (self->loop || self->exchange || wait_for_work(crew, self)) {
+    while (has_work(self) || wait_for_work(crew, self)) {
         pthread_mutex_unlock(&crew->lock);
-        if (self->loop)
-            loop_drive(self->loop);
+        if (self->work.loop)
+            loop_drive(self->work.loop);
+        else if (self->work.exchange)
+            exchange_run_apart(self->work.exchange);
         else
-            exchange_run_apart(self->exchange);
+            free_confs(crew);
         pthread_mutex_lock(&crew->lock);
-        self->loop = NULL;
-        self->exchange = NULL;
+        self->work = (struct crew_work){0};
     }
     leave_slot(crew, self);
     crew->count--;
@@ -111,7 +145,7 @@ static void *crew_main(void *argument)
 }
 
 /* Under the lock. */
-static int hire(struct crew *crew, struct loop *loop, struct exchange *exchange)
+static int hire(struct crew *crew, struct crew_work work)
 {
     struct crew_thread *thread = calloc(1, sizeof(*thread));
     pthread_t id;
@@ -119,8 +153,7 @@ static int hire(struct crew *crew, struct loop *loop, struct exchange *exchange)
     if (!thread)
         return -ENOMEM;
     thread->worker = crew->worker;
-    thread->loop = loop;
-    thread->exchange = exchange;
+    thread->work = work;
     pthread_cond_init(&thread->wake, NULL);
     take_slot(crew, thread);
     crew->count++;
@@ -137,37 +170,37 @@ static int hire(struct crew *crew, struct loop *loop, struct exchange *exchange)
 }
 
 /* Under the lock: gives the work to one who waits. */
-static bool give(struct crew *crew, struct loop *loop, struct exchange *exchange)
+static bool give(struct crew *crew, struct crew_work work)
 {
     struct crew_thread *thread = crew->idle;
 
     if (!thread)
         return false;
     crew->idle = thread->next;
-    thread->loop = loop;
-    thread->exchange = exchange;
+    thread->work = work;
     pthread_cond_signal(&thread->wake);
     return true;
 }
 
 int crew_drive(struct crew *crew, struct loop *loop)
 {
+    const struct crew_work work = {.loop = loop};
     int error = 0;
 
     pthread_mutex_lock(&crew->lock);
-    if (!give(crew, loop, NULL))
-        error = hire(crew, loop, NULL);
+    if (!give(crew, work))
+        error = hire(crew, work);
     pthread_mutex_unlock(&crew->lock);
     return error;
 }
 
 void crew_run(struct crew *crew, struct exchange *exchange)
 {
+    const struct crew_work work = {.exchange = exchange};
     bool told = false;
 
     pthread_mutex_lock(&crew->lock);
-    if (!give(crew, NULL, exchange) &&
-        (crew->count >= crew->max || hire(crew, NULL, exchange) < 0)) {
+    if (!give(crew, work) && (crew->count >= crew->max || hire(crew, work) < 0)) {
         told = !crew->queue;
         exchange_queue(exchange, &crew->queue_end);
     }
@@ -176,6 +209,42 @@ void crew_run(struct crew *crew, struct exchange *exchange)
         log_warn("all %u threads are inside plugins that block; further such calls wait for one "
                  "(see --pool-threads)",
                  crew->count);
+}
+
+/* Under the lock. One at a time frees confs, unless a free_conf does not come back: true. */
+static bool have_confs_freed(struct crew *crew)
+{
+    const struct crew_work work = {.free_confs = true};
+    bool late = crew->freeing > 0;
+
+    if (late && clock_ms() - crew->freed_ms < FREE_PATIENCE_MS)
+        return false;
+    crew->freed_ms = clock_ms();
+    crew->freeing++;
+    if (!give(crew, work) && (crew->count >= crew->max || hire(crew, work) < 0))
+        crew->freeing--; /* whoever is done with something else will */
+    return late;
+}
+
+void crew_retire(void *of, struct chain *chain)
+{
+    struct crew *crew = of;
+    bool late = false;
+
+    pthread_mutex_lock(&crew->lock);
+    bool stopping = crew->stopping;
+    if (!stopping) {
+        chain->next_retired = crew->retired;
+        crew->retired = chain;
+        late = have_confs_freed(crew);
+    }
+    pthread_mutex_unlock(&crew->lock);
+    if (stopping) /* there will be nobody to do it */
+        chain_free(chain);
+    if (late)
+        log_warn("a plugin has been inside its free_conf for over %u ms: confs that are not needed "
+                 "any more are freed by another thread",
+                 FREE_PATIENCE_MS);
 }
 
 bool crew_stop(struct crew *crew, uint64_t until_ms)

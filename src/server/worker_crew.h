@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The threads of a worker. All are alike: one drives a loop, or runs one call that may
- * block, or waits to be given either, and goes home when it has waited for long.
+ * block, or frees confs, or waits to be given one of these, and goes home when it has
+ * waited for long.
  *
  * Any thread may give out work.
  */
@@ -13,18 +14,25 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct chain;
 struct exchange;
 struct loop;
 struct worker;
 struct inside;
+
+/* What a thread is given: one of these. */
+struct crew_work {
+    struct loop *loop;
+    struct exchange *exchange;
+    bool free_confs;
+};
 
 struct crew_thread {
     struct worker *worker;
     pid_t id;
     struct crew_thread *next; /* among those that wait */
     pthread_cond_t wake;
-    struct loop *loop; /* what it was given */
-    struct exchange *exchange;
+    struct crew_work work;
     int slot_number; /* on the scoreboard; -1: there was none left */
     struct inside *place;
     void *signal_stack;
@@ -38,7 +46,10 @@ struct crew {
     struct exchange *queue;   /* calls for which no thread is free, oldest first */
     struct exchange **queue_end;
     uint32_t count;
-    uint32_t max; /* of threads that run calls; driving a loop is never refused */
+    uint32_t max;          /* of threads that run calls; driving a loop is never refused */
+    struct chain *retired; /* whose confs are to be freed */
+    unsigned freeing;      /* threads that do so */
+    uint64_t freed_ms;     /* when one last began with a chain */
     bool stopping;
     uint8_t slots[128]; /* bits: scoreboard slots taken */
 };
@@ -53,6 +64,9 @@ int crew_drive(struct crew *crew, struct loop *loop);
 
 /* Has a thread run the call (exchange_run_apart), now or when one is free. */
 void crew_run(struct crew *crew, struct exchange *exchange);
+
+/* Has a thread free the chain: free_conf may hang, and a loop may not. */
+void crew_retire(void *crew, struct chain *chain);
 
 /* Lets idle threads go home and waits until all are, at most so long. True: all are. */
 bool crew_stop(struct crew *crew, uint64_t until_ms);

@@ -121,7 +121,9 @@ static int start(struct worker *worker, char *error, size_t size)
     const a6_runner_config *config = worker->heritage->config;
     struct chain_options options = {.registry = &worker->registry,
                                     .cells = worker->heritage->cells,
-                                    .skip_unknown = config->unknown_plugin_skip};
+                                    .skip_unknown = config->unknown_plugin_skip,
+                                    .retire = crew_retire,
+                                    .retirer = &worker->crew};
     int failed = privileges_drop(config, error, size);
 
     if (!failed)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A plugin that hangs, leaks or meddles with its process: what it costs the others."""
+import itertools
+
 import pytest
 
 import a6wire as wire
 from faults import call, lost_at_most, nothing_lost, start_call
-from harness import Conn, sanitized
+from harness import Conn, sanitized, wait_until
 
 
 @pytest.mark.parametrize("fault", ["spin", "deadlock"])
@@ -80,6 +82,26 @@ def test_a_conf_that_is_never_parsed(start, load):
         memory.append(runner.memory_kib())
     if not sanitized():
         assert memory[-1] - memory[0] < 8192  # 1600 calls later; each has 20 KiB of buffers
+    running.wait_answered(100)
+    nothing_lost(running)
+
+
+def test_a_conf_that_is_never_freed(start, load):
+    """Nobody waits for free_conf, and the confs of others are freed all the same."""
+    runner = start(environment={"APISIX_CONF_EXPIRE_TIME": "1"})
+    runner.forgiven = True
+    running = load(runner)
+    assert call(runner, "free deadlock").body == b"one"
+    keys = itertools.count()
+
+    def said():
+        """Confs come and go meanwhile."""
+        with Conn(runner.socket_path) as conn:
+            token = conn.prepare_conf([("innocent", "ok")], "route#%d" % next(keys))
+            assert conn.req_call(token).body == b"one"
+        return runner.count_output("has been inside its free_conf")
+
+    wait_until(said, "a word of it")
     running.wait_answered(100)
     nothing_lost(running)
 

@@ -186,7 +186,8 @@ static void start_plugins(struct rig *rig)
 
 void rig_chain(struct rig *rig, ...)
 {
-    struct chain_options options = {&rig->registry, rig->cells, rig->skip_unknown};
+    struct chain_options options = {
+        .registry = &rig->registry, .cells = rig->cells, .skip_unknown = rig->skip_unknown};
     struct chain_conf confs[RIG_MAX];
     struct wire_str key = rig_pair("route#1#ext-plugin-pre-req#42", NULL).name;
     uint32_t count = 0;

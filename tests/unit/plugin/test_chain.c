@@ -162,7 +162,8 @@ static void skips_when_it_is_told_to(void **state)
 
 static void leaves_nothing_out_for_want_of_memory(void **state)
 {
-    struct chain_options options = {&rig.registry, rig.cells, true};
+    struct chain_options options = {
+        .registry = &rig.registry, .cells = rig.cells, .skip_unknown = true};
     struct chain_conf confs[] = {{{"a", 1}, {"fine", 4}}, {{"a", 1}, {"large", 5}}};
     struct chain *chain = NULL;
     (void)state;
@@ -180,7 +181,8 @@ static void leaves_nothing_out_for_want_of_memory(void **state)
 
 static void parse_key(const char *key, uint32_t len, const char *text, const char *name)
 {
-    struct chain_options options = {&rig.registry, rig.cells, false};
+    struct chain_options options = {
+        .registry = &rig.registry, .cells = rig.cells, .skip_unknown = false};
     struct chain_conf conf = {rig_pair(name, NULL).name, rig_pair(text, NULL).name};
 
     chain_drop(rig.chain);
@@ -254,7 +256,8 @@ static void makes_a_key_safe_for_the_log(void **state)
 static void refuses_too_many_plugins(void **state)
 {
     static struct chain_conf confs[CHAIN_STEPS_MAX + 1];
-    struct chain_options options = {&rig.registry, rig.cells, true};
+    struct chain_options options = {
+        .registry = &rig.registry, .cells = rig.cells, .skip_unknown = true};
     (void)state;
 
     rig_plugin(&rig, "a", NULL, NULL);
@@ -292,7 +295,8 @@ static void says_a_thing_once(void **state)
 
 static void gives_everything_back_without_memory(void **state)
 {
-    struct chain_options options = {&rig.registry, rig.cells, false};
+    struct chain_options options = {
+        .registry = &rig.registry, .cells = rig.cells, .skip_unknown = false};
     struct chain_conf confs[] = {
         {{"a", 1}, {"vars", 4}}, {{"a", 1}, {"cell", 4}}, {{"b", 1}, {NULL, 0}}};
     static const char *const vars[] = {"host", "scheme", NULL};
