@@ -190,6 +190,10 @@ ngx_http_ext_plugin_plugin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
     chain = &elcf->chains[cmd->offset];
 
+    if (value[1].len == 0) {
+        return "names no plugin";
+    }
+
     if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
         if (*chain) {
             return "is duplicate";

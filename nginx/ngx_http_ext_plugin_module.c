@@ -12,6 +12,8 @@ static char *ngx_http_ext_plugin_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static char *ngx_http_ext_plugin_name_chain(ngx_conf_t *cf,
     ngx_http_ext_plugin_chain_t *chain, ngx_uint_t http);
+static ngx_uint_t ngx_http_ext_plugin_same_key(ngx_conf_t *cf,
+    ngx_http_ext_plugin_chain_t *chain);
 static ngx_http_ext_plugin_conf_t *ngx_http_ext_plugin_add_conf(ngx_conf_t *cf,
     ngx_http_ext_plugin_chain_t *chain, ngx_http_ext_plugin_runner_t *runner);
 static ngx_int_t ngx_http_ext_plugin_init(ngx_conf_t *cf);
@@ -242,7 +244,8 @@ ngx_http_ext_plugin_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 /*
  * The key says where the chain stands and, by a digest, what it says: a
  * reload that changes neither keeps the key, and one that changes anything
- * has a new one.
+ * has a new one. Places that nginx gives one name, such as "/a" and "= /a", are
+ * told apart by a number: what a plugin counts, it counts for each.
  */
 
 static char *
@@ -252,7 +255,7 @@ ngx_http_ext_plugin_name_chain(ngx_conf_t *cf,
     size_t                     len;
     ngx_md5_t                  md5;
     ngx_str_t                  server, location;
-    ngx_uint_t                 i;
+    ngx_uint_t                 i, n;
     struct wire_pair          *plugin;
     ngx_http_core_loc_conf_t  *clcf;
     ngx_http_core_srv_conf_t  *cscf;
@@ -282,7 +285,7 @@ ngx_http_ext_plugin_name_chain(ngx_conf_t *cf,
     ngx_md5_final(chain->digest, &md5);
 
     len = sizeof("nginx##ext-plugin-post_resp#") - 1 + server.len
-          + location.len + 32;
+          + location.len + 32 + 1 + NGX_INT_T_LEN;
 
     chain->key.data = ngx_pnalloc(cf->pool, len);
     if (chain->key.data == NULL) {
@@ -304,7 +307,44 @@ ngx_http_ext_plugin_name_chain(ngx_conf_t *cf,
                                   chain->digest, 16)
                      - chain->key.data;
 
+    n = ngx_http_ext_plugin_same_key(cf, chain);
+
+    if (n) {
+        chain->key.len = ngx_sprintf(chain->key.data + chain->key.len, "#%ui",
+                                     n + 1)
+                         - chain->key.data;
+    }
+
     return NGX_CONF_OK;
+}
+
+
+/* How many of those that have a key have this one, or this and a number. */
+
+static ngx_uint_t
+ngx_http_ext_plugin_same_key(ngx_conf_t *cf, ngx_http_ext_plugin_chain_t *chain)
+{
+    ngx_uint_t                        i, n;
+    ngx_str_t                        *key;
+    ngx_http_ext_plugin_conf_t      **elts;
+    ngx_http_ext_plugin_main_conf_t  *emcf;
+
+    emcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ext_plugin_module);
+
+    elts = emcf->confs.elts;
+    n = 0;
+
+    for (i = 0; i < emcf->confs.nelts; i++) {
+        key = &elts[i]->chain->key;
+
+        if (key->len >= chain->key.len
+            && ngx_memcmp(key->data, chain->key.data, chain->key.len) == 0)
+        {
+            n++;
+        }
+    }
+
+    return n;
 }
 
 

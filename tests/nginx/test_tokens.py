@@ -128,6 +128,27 @@ def test_a_runner_that_takes_over_while_the_first_still_answers(nginx, tmp_path)
     second.close()
 
 
+def test_places_of_one_name_have_a_conf_each(nginx, runner):
+    """What a plugin counts for one of them, it must not count for the others."""
+    line = pre_req({"stop": {"body": "x"}})
+    more = "server { listen unix:%s/2.sock; server_name test; %s location /a { %s } }" % (
+        nginx.root, use(runner), line)
+    nginx.start(server="%s location = /a { %s } location ^~ /a { %s } location ~ /a { %s }" % (
+        use(runner), line, line, line), http=more)
+    for path in ("/a", "/ab", "/b/a"):
+        assert nginx.get(path).body == b"x"
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect("%s/2.sock" % nginx.root)
+        s.sendall(b"GET /a HTTP/1.0\r\n\r\n")
+        assert s.recv(1000).startswith(b"HTTP/1.1 200")
+    keys = {key for key, _ in runner.prepared}
+    assert len(keys) == 4 and len({call.token for call in runner.calls}) == 4
+    nginx.reload()
+    for path in ("/a", "/ab", "/b/a"):
+        assert nginx.get(path).body == b"x"
+    assert {key for key, _ in runner.prepared} == keys
+
+
 def test_reload_with_and_without_a_change(nginx, runner):
     nginx.start(workers=2, server=use(runner) + pre_req({"stop": {"body": "one"}}))
     assert nginx.get("/").body == b"one"
