@@ -231,7 +231,7 @@ typedef struct {
     ngx_http_request_t            *request;
     ngx_http_ext_plugin_call_t    *call;         /* in progress or just done */
 
-    /* called already, so that a redirect does not call them again */
+    /* called already, and not again after a redirect */
     ngx_http_ext_plugin_chain_t   *ran[NGX_HTTP_EXT_PLUGIN_PHASES];
     u_char                         outcome[NGX_HTTP_EXT_PLUGIN_PHASES];
     uint64_t                       time[NGX_HTTP_EXT_PLUGIN_PHASES];   /* us */
@@ -383,6 +383,9 @@ ngx_int_t ngx_http_ext_plugin_post_req_handler(ngx_http_request_t *r);
 ngx_http_ext_plugin_ctx_t *ngx_http_ext_plugin_get_ctx(ngx_http_request_t *r);
 ngx_http_ext_plugin_ctx_t *ngx_http_ext_plugin_create_ctx(
     ngx_http_request_t *r);
+/* The conf needs no call any more, in a location with this elcf. */
+ngx_uint_t ngx_http_ext_plugin_has_run(ngx_http_ext_plugin_ctx_t *ctx,
+    ngx_http_ext_plugin_conf_t *conf, ngx_http_ext_plugin_loc_conf_t *elcf);
 /* While a call is out: watches for the client going away. NGX_ERROR. */
 ngx_int_t ngx_http_ext_plugin_suspend(ngx_http_request_t *r);
 

@@ -73,6 +73,10 @@ ngx_http_ext_plugin_call_create(ngx_http_request_t *r,
 
     ctx->call = call;
 
+    /* what a Rewrite could not put in the place of the client's body, which
+       led to an error page, is nothing for the response */
+    ctx->new_body = NULL;
+
     return call;
 }
 

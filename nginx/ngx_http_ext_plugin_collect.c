@@ -66,6 +66,8 @@ ngx_http_ext_plugin_collect(ngx_http_request_t *r,
     ctx->held = NULL;
     ctx->held_last = &ctx->held;
     ctx->complete = 0;
+    ctx->collected = 0;
+    ctx->chunk = NULL;
 
     rc = ngx_http_ext_plugin_gather(r, ctx, in);
 

@@ -75,7 +75,7 @@ ngx_http_ext_plugin_header_filter(ngx_http_request_t *r)
 
     if (conf == NULL
         || !ctx->content
-        || ctx->ran[NGX_HTTP_EXT_PLUGIN_POST_RESP] == conf->chain
+        || ngx_http_ext_plugin_has_run(ctx, conf, elcf)
         || r->headers_out.status == NGX_HTTP_SWITCHING_PROTOCOLS)
     {
         return ngx_http_ext_plugin_send_header(r, ctx);

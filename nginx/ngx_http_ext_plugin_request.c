@@ -22,13 +22,13 @@ ngx_http_ext_plugin_pre_req_handler(ngx_http_request_t *r)
 {
     ngx_http_ext_plugin_ctx_t  *ctx;
 
-    if (r->internal && r == r->main) {
+    if (r->internal) {
 
         /* a redirect: what is refused from here on has no content yet */
 
         ctx = ngx_http_ext_plugin_get_ctx(r);
 
-        if (ctx) {
+        if (ctx && r == r->main) {
             ctx->content = 0;
         }
     }
@@ -100,7 +100,7 @@ ngx_http_ext_plugin_req_handler(ngx_http_request_t *r, ngx_uint_t phase)
         }
     }
 
-    if (ctx->ran[phase] == conf->chain) {
+    if (ngx_http_ext_plugin_has_run(ctx, conf, elcf)) {
         return NGX_DECLINED;
     }
 
@@ -136,6 +136,25 @@ ngx_http_ext_plugin_req_handler(ngx_http_request_t *r, ngx_uint_t phase)
     }
 
     return NGX_AGAIN;
+}
+
+
+/*
+ * A chain is called once for a request, whatever it is redirected to. But what
+ * one location lets through without its plugins, another one may not.
+ */
+
+ngx_uint_t
+ngx_http_ext_plugin_has_run(ngx_http_ext_plugin_ctx_t *ctx,
+    ngx_http_ext_plugin_conf_t *conf, ngx_http_ext_plugin_loc_conf_t *elcf)
+{
+    ngx_uint_t  phase;
+
+    phase = conf->chain->phase;
+
+    return ctx->ran[phase] == conf->chain
+           && (ctx->outcome[phase] != NGX_HTTP_EXT_PLUGIN_DEGRADED
+               || elcf->degradation);
 }
 
 
@@ -273,6 +292,14 @@ ngx_http_ext_plugin_get_ctx(ngx_http_request_t *r)
 
             if (ctx->request == r) {
                 ngx_http_set_ctx(r, ctx, ngx_http_ext_plugin_module);
+
+                if (ctx->call && !ctx->call->done) {
+                    /* it was for what the request was before: reading the
+                       body for it has failed, and led to an error page */
+                    ngx_http_ext_plugin_call_drop(ctx->call);
+                    ctx->call = NULL;
+                }
+
                 return ctx;
             }
         }
