@@ -62,6 +62,8 @@ typedef struct {
     ngx_uint_t                   keepalive;
     ngx_msec_t                   connect_timeout;
     ngx_msec_t                   read_timeout;
+    ngx_msec_t                   call_timeout;
+    ngx_uint_t                   questions;      /* at most, in a call */
     time_t                       conf_expire;
     unsigned                     managed:1;      /* nginx starts it */
 
@@ -143,6 +145,7 @@ struct ngx_http_ext_plugin_talk_s {
     ngx_pool_t                    *pool;         /* for what fits no buffer */
     ngx_log_t                     *log;
     size_t                         buffer_size;  /* of a new connection */
+    ngx_msec_t                     deadline;     /* of all of it */
     void                         (*opened)(ngx_http_ext_plugin_talk_t *talk,
                                            ngx_int_t rc);
     /* NGX_AGAIN: another frame is expected; otherwise the talk may be gone */
@@ -165,6 +168,7 @@ struct ngx_http_ext_plugin_talk_s {
     ngx_event_t                    wait;         /* to connect once more */
     ngx_msec_t                     started;
     ngx_msec_t                     delay;
+    ngx_msec_t                     paused_at;
 
     unsigned                       answered:1;   /* a frame has come */
     unsigned                       paused:1;     /* the owner is not ready */
@@ -206,6 +210,7 @@ struct ngx_http_ext_plugin_call_s {
     ngx_uint_t                     prepared;     /* tokens that were no good */
     ngx_uint_t                     tries;
     ngx_uint_t                     lost;
+    ngx_uint_t                     questions;    /* that the runner has asked */
     uint64_t                       started;      /* us */
     ngx_int_t                      rc;           /* when done */
 
@@ -333,6 +338,8 @@ void ngx_http_ext_plugin_close_idle(ngx_http_ext_plugin_runner_t *runner);
 void ngx_http_ext_plugin_talk_out(ngx_http_ext_plugin_talk_t *talk);
 /* Sends talk->out, and talk->body behind it. NGX_AGAIN: received() comes. */
 ngx_int_t ngx_http_ext_plugin_talk_send(ngx_http_ext_plugin_talk_t *talk);
+/* The runner is not waited for, and its time stands still, until a _send(). */
+void ngx_http_ext_plugin_talk_pause(ngx_http_ext_plugin_talk_t *talk);
 /* Goes on to receive, after a send in a talk that was paused. */
 void ngx_http_ext_plugin_talk_resume(ngx_http_ext_plugin_talk_t *talk);
 void ngx_http_ext_plugin_talk_read(ngx_event_t *ev);

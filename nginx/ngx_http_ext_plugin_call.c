@@ -62,6 +62,7 @@ ngx_http_ext_plugin_call_create(ngx_http_request_t *r,
     call->talk.pool = r->pool;
     call->talk.log = r->connection->log;
     call->talk.buffer_size = elcf->buffer_size;
+    call->talk.deadline = ngx_current_msec + conf->runner->call_timeout;
     call->talk.opened = ngx_http_ext_plugin_call_opened;
     call->talk.received = ngx_http_ext_plugin_call_received;
 
@@ -267,6 +268,14 @@ ngx_http_ext_plugin_call_frame(ngx_http_ext_plugin_call_t *call)
                ? FRAME_HTTP_RESP_CALL : FRAME_HTTP_REQ_CALL;
 
     if (talk->frame.type == FRAME_EXTRA_INFO) {
+
+        if (++call->questions > talk->runner->questions) {
+            /* every answer takes memory of the request */
+            talk->error = "asked too many questions";
+            ngx_http_ext_plugin_call_done(call, NGX_ERROR);
+            return NGX_DONE;
+        }
+
         rc = ngx_http_ext_plugin_info(call);
 
         if (rc == NGX_OK || rc == NGX_AGAIN) {

@@ -6,10 +6,43 @@
 #include "ngx_http_ext_plugin.h"
 
 
+typedef enum {
+    NGX_HTTP_EXT_PLUGIN_NUMBER,
+    NGX_HTTP_EXT_PLUGIN_MSEC,
+    NGX_HTTP_EXT_PLUGIN_SEC
+} ngx_http_ext_plugin_kind_e;
+
+
+typedef struct {
+    ngx_str_t                    name;
+    ngx_http_ext_plugin_kind_e   kind;
+    size_t                       offset;
+    ngx_int_t                    min;
+} ngx_http_ext_plugin_parameter_t;
+
+
+static ngx_int_t ngx_http_ext_plugin_parameter(
+    ngx_http_ext_plugin_runner_t *runner, ngx_str_t *param);
 static ngx_http_ext_plugin_runner_t *ngx_http_ext_plugin_add_runner(
     ngx_conf_t *cf, ngx_http_ext_plugin_runner_t *runner);
 static char *ngx_http_ext_plugin_read_file(ngx_conf_t *cf, ngx_str_t *name,
     struct wire_str *text);
+
+
+#define ngx_http_ext_plugin_param(name, kind, field, min)                     \
+    { ngx_string(name "="), NGX_HTTP_EXT_PLUGIN_##kind,                       \
+      offsetof(ngx_http_ext_plugin_runner_t, field), min }
+
+
+static ngx_http_ext_plugin_parameter_t  ngx_http_ext_plugin_parameters[] = {
+    ngx_http_ext_plugin_param("keepalive", NUMBER, keepalive, 0),
+    ngx_http_ext_plugin_param("connect_timeout", MSEC, connect_timeout, 0),
+    ngx_http_ext_plugin_param("read_timeout", MSEC, read_timeout, 1),
+    ngx_http_ext_plugin_param("call_timeout", MSEC, call_timeout, 1),
+    ngx_http_ext_plugin_param("questions", NUMBER, questions, 0),
+    ngx_http_ext_plugin_param("conf_expire", SEC, conf_expire, 1),
+    { ngx_null_string, NGX_HTTP_EXT_PLUGIN_NUMBER, 0, 0 }
+};
 
 
 ngx_http_ext_plugin_chain_t  ngx_http_ext_plugin_off;
@@ -20,10 +53,7 @@ ngx_http_ext_plugin_runner(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_ext_plugin_loc_conf_t *elcf = conf;
 
-    time_t                        expire;
-    ngx_int_t                     n;
-    ngx_str_t                    *value, s;
-    ngx_msec_t                    ms;
+    ngx_str_t                    *value;
     ngx_uint_t                    i;
     ngx_http_ext_plugin_runner_t  runner;
 
@@ -40,6 +70,7 @@ ngx_http_ext_plugin_runner(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     runner.connect_timeout = 1000;
     runner.read_timeout = 60000;
     runner.conf_expire = 3240;
+    runner.questions = 1000;
 
     if (runner.name.len <= 5
         || ngx_strncmp(runner.name.data, "unix:", 5) != 0
@@ -59,69 +90,73 @@ ngx_http_ext_plugin_runner(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 2; i < cf->args->nelts; i++) {
 
-        if (ngx_strncmp(value[i].data, "keepalive=", 10) == 0) {
-            n = ngx_atoi(value[i].data + 10, value[i].len - 10);
-
-            if (n == NGX_ERROR) {
-                goto invalid;
-            }
-
-            runner.keepalive = n;
-            continue;
+        if (ngx_http_ext_plugin_parameter(&runner, &value[i]) != NGX_OK) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\"", &value[i]);
+            return NGX_CONF_ERROR;
         }
+    }
 
-        if (ngx_strncmp(value[i].data, "connect_timeout=", 16) == 0) {
-            s.len = value[i].len - 16;
-            s.data = value[i].data + 16;
-            ms = ngx_parse_time(&s, 0);
-
-            if (ms == (ngx_msec_t) NGX_ERROR) {
-                goto invalid;
-            }
-
-            runner.connect_timeout = ms;
-            continue;
-        }
-
-        if (ngx_strncmp(value[i].data, "read_timeout=", 13) == 0) {
-            s.len = value[i].len - 13;
-            s.data = value[i].data + 13;
-            ms = ngx_parse_time(&s, 0);
-
-            if (ms == (ngx_msec_t) NGX_ERROR || ms == 0) {
-                goto invalid;
-            }
-
-            runner.read_timeout = ms;
-            continue;
-        }
-
-        if (ngx_strncmp(value[i].data, "conf_expire=", 12) == 0) {
-            s.len = value[i].len - 12;
-            s.data = value[i].data + 12;
-            expire = ngx_parse_time(&s, 1);
-
-            if (expire == (time_t) NGX_ERROR || expire == 0) {
-                goto invalid;
-            }
-
-            runner.conf_expire = expire;
-            continue;
-        }
-
-        goto invalid;
+    if (runner.call_timeout == 0) {
+        runner.call_timeout = (runner.read_timeout < NGX_MAX_INT32_VALUE / 3)
+                              ? 3 * runner.read_timeout : runner.read_timeout;
     }
 
     elcf->runner = ngx_http_ext_plugin_add_runner(cf, &runner);
 
     return elcf->runner ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
 
-invalid:
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
-                       &value[i]);
+static ngx_int_t
+ngx_http_ext_plugin_parameter(ngx_http_ext_plugin_runner_t *runner,
+    ngx_str_t *param)
+{
+    void                             *place;
+    ngx_int_t                         n;
+    ngx_str_t                         s;
+    ngx_http_ext_plugin_parameter_t  *p;
 
-    return NGX_CONF_ERROR;
+    for (p = ngx_http_ext_plugin_parameters; p->name.len; p++) {
+
+        if (ngx_strncmp(param->data, p->name.data, p->name.len) == 0) {
+            break;
+        }
+    }
+
+    if (p->name.len == 0) {
+        return NGX_ERROR;
+    }
+
+    s.data = param->data + p->name.len;
+    s.len = param->len - p->name.len;
+
+    n = (p->kind == NGX_HTTP_EXT_PLUGIN_NUMBER)
+        ? ngx_atoi(s.data, s.len)
+        : ngx_parse_time(&s, p->kind == NGX_HTTP_EXT_PLUGIN_SEC);
+
+    if (n < p->min) {
+        return NGX_ERROR;
+    }
+
+    place = (u_char *) runner + p->offset;
+
+    switch (p->kind) {
+
+    case NGX_HTTP_EXT_PLUGIN_NUMBER:
+        *(ngx_uint_t *) place = n;
+        break;
+
+    case NGX_HTTP_EXT_PLUGIN_MSEC:
+        *(ngx_msec_t *) place = n;
+        break;
+
+    case NGX_HTTP_EXT_PLUGIN_SEC:
+        *(time_t *) place = n;
+        break;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -147,6 +182,8 @@ ngx_http_ext_plugin_add_runner(ngx_conf_t *cf,
             && rn->keepalive == runner->keepalive
             && rn->connect_timeout == runner->connect_timeout
             && rn->read_timeout == runner->read_timeout
+            && rn->call_timeout == runner->call_timeout
+            && rn->questions == runner->questions
             && rn->conf_expire == runner->conf_expire)
         {
             return rn;

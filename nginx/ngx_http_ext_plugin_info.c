@@ -65,6 +65,7 @@ ngx_http_ext_plugin_info_var(ngx_http_ext_plugin_call_t *call,
     struct wire_str *name)
 {
     u_char                     *lowcase;
+    ngx_int_t                   rc;
     ngx_str_t                   var;
     ngx_uint_t                  i, key;
     struct wire_str             value;
@@ -114,7 +115,11 @@ ngx_http_ext_plugin_info_var(ngx_http_ext_plugin_call_t *call,
 
     ngx_http_ext_plugin_talk_out(&call->talk);
 
-    return ngx_http_ext_plugin_answer(call, &value);
+    rc = ngx_http_ext_plugin_answer(call, &value);
+
+    (void) ngx_pfree(r->pool, lowcase);
+
+    return rc;
 }
 
 
@@ -150,12 +155,7 @@ ngx_http_ext_plugin_info_req_body(ngx_http_ext_plugin_call_t *call)
 
     if (rc == NGX_AGAIN) {
         /* the time that the client takes is not the runner's */
-        call->talk.paused = 1;
-
-        if (call->talk.peer->connection->read->timer_set) {
-            ngx_del_timer(call->talk.peer->connection->read);
-        }
-
+        ngx_http_ext_plugin_talk_pause(&call->talk);
         return NGX_AGAIN;
     }
 
@@ -186,12 +186,7 @@ ngx_http_ext_plugin_info_resp_body(ngx_http_ext_plugin_call_t *call)
     rc = ngx_http_ext_plugin_collect(r, ctx);
 
     if (rc == NGX_AGAIN) {
-        call->talk.paused = 1;
-
-        if (call->talk.peer->connection->read->timer_set) {
-            ngx_del_timer(call->talk.peer->connection->read);
-        }
-
+        ngx_http_ext_plugin_talk_pause(&call->talk);
         return NGX_AGAIN;
     }
 

@@ -57,6 +57,7 @@ ngx_http_ext_plugin_prepare(ngx_http_ext_plugin_conf_t *conf,
     prepare->talk.pool = pool;
     prepare->talk.log = ngx_cycle->log;
     prepare->talk.buffer_size = buffer_size;
+    prepare->talk.deadline = ngx_current_msec + conf->runner->call_timeout;
     prepare->talk.opened = ngx_http_ext_plugin_prepare_opened;
     prepare->talk.received = ngx_http_ext_plugin_prepare_received;
 

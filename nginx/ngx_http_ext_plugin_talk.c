@@ -8,6 +8,10 @@
 
 
 static int ngx_http_ext_plugin_out_grow(struct wire_out *out, size_t more);
+static void ngx_http_ext_plugin_wait(ngx_http_ext_plugin_talk_t *talk,
+    ngx_event_t *ev);
+static char *ngx_http_ext_plugin_late(ngx_http_ext_plugin_talk_t *talk,
+    char *error);
 static ngx_int_t ngx_http_ext_plugin_send_unsent(
     ngx_http_ext_plugin_talk_t *talk);
 
@@ -51,6 +55,49 @@ ngx_http_ext_plugin_out_grow(struct wire_out *out, size_t more)
 }
 
 
+/* Who is slow has read_timeout, and who is never through call_timeout. */
+
+static void
+ngx_http_ext_plugin_wait(ngx_http_ext_plugin_talk_t *talk, ngx_event_t *ev)
+{
+    ngx_msec_int_t  left;
+
+    left = (ngx_msec_int_t) (talk->deadline - ngx_current_msec);
+
+    if (ev->timer_set) {
+        /* or nginx keeps an old one that is not far from the new one */
+        ngx_del_timer(ev);
+    }
+
+    ngx_add_timer(ev, ngx_min(talk->runner->read_timeout,
+                              (ngx_msec_t) ngx_max(left, 0)));
+}
+
+
+static char *
+ngx_http_ext_plugin_late(ngx_http_ext_plugin_talk_t *talk, char *error)
+{
+    return ((ngx_msec_int_t) (talk->deadline - ngx_current_msec) <= 0)
+           ? "was not through when call_timeout was over" : error;
+}
+
+
+void
+ngx_http_ext_plugin_talk_pause(ngx_http_ext_plugin_talk_t *talk)
+{
+    ngx_event_t  *rev;
+
+    talk->paused = 1;
+    talk->paused_at = ngx_current_msec;
+
+    rev = talk->peer->connection->read;
+
+    if (rev->timer_set) {
+        ngx_del_timer(rev);
+    }
+}
+
+
 ngx_int_t
 ngx_http_ext_plugin_talk_send(ngx_http_ext_plugin_talk_t *talk)
 {
@@ -62,7 +109,10 @@ ngx_http_ext_plugin_talk_send(ngx_http_ext_plugin_talk_t *talk)
 
     c = talk->peer->connection;
 
-    talk->paused = 0;
+    if (talk->paused) {
+        talk->paused = 0;
+        talk->deadline += ngx_current_msec - talk->paused_at;
+    }
 
     if (talk->answered) {
         /* the frame that this one answers has done its duty */
@@ -76,7 +126,7 @@ ngx_http_ext_plugin_talk_send(ngx_http_ext_plugin_talk_t *talk)
         talk->last = talk->start + n;
     }
 
-    ngx_add_timer(c->read, talk->runner->read_timeout);
+    ngx_http_ext_plugin_wait(talk, c->read);
 
     n = 0;
 
@@ -157,13 +207,13 @@ ngx_http_ext_plugin_send_unsent(ngx_http_ext_plugin_talk_t *talk)
             }
 
             /* the time for the answer begins now */
-            ngx_add_timer(c->read, talk->runner->read_timeout);
+            ngx_http_ext_plugin_wait(talk, c->read);
 
             return NGX_OK;
         }
     }
 
-    ngx_add_timer(c->write, talk->runner->read_timeout);
+    ngx_http_ext_plugin_wait(talk, c->write);
 
     if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
         return ngx_http_ext_plugin_talk_fail(talk, "could not be waited for",
@@ -187,7 +237,8 @@ ngx_http_ext_plugin_talk_write(ngx_event_t *ev)
 
     if (ev->timedout) {
         (void) ngx_http_ext_plugin_talk_fail(talk,
-                                        "timed out while it was sent to", 0);
+                                      ngx_http_ext_plugin_late(talk,
+                                         "timed out while it was sent to"), 0);
         (void) talk->received(talk, NGX_ERROR);
         return;
     }
@@ -225,7 +276,8 @@ ngx_http_ext_plugin_talk_read(ngx_event_t *ev)
 
     if (ev->timedout || c->close) {
         /* "close" is worker_shutdown_timeout */
-        (void) ngx_http_ext_plugin_talk_fail(talk, "timed out", 0);
+        (void) ngx_http_ext_plugin_talk_fail(talk,
+                             ngx_http_ext_plugin_late(talk, "timed out"), 0);
         (void) talk->received(talk, NGX_ERROR);
         return;
     }
@@ -278,6 +330,11 @@ ngx_http_ext_plugin_talk_resume(ngx_http_ext_plugin_talk_t *talk)
             }
 
             talk->last = ngx_cpymem(p, talk->start, talk->last - talk->start);
+
+            if (talk->start != talk->peer->in) {
+                (void) ngx_pfree(talk->pool, talk->start);
+            }
+
             talk->start = p;
             talk->end = p + size;
         }

@@ -154,7 +154,10 @@ def test_a_chain_and_inheritance(nginx, runner, tmp_path):
     ("ext_plugin_runner unix:/x; ext_plugin_pre_req x @none.json;", "none.json\" failed"),
     ("ext_plugin_runner unix:/x; ext_plugin_pre_req off; ext_plugin_pre_req x;", "follows"),
     ("ext_plugin_buffer_size 10;", "must be at least"),
-], ids=range(10))
+    ("ext_plugin_runner unix:/x call_timeout=0;", "invalid parameter \"call_timeout=0\""),
+    ("ext_plugin_runner unix:/x questions=;", "invalid parameter \"questions=\""),
+    ("ext_plugin_runner unix:/x; ext_plugin_pre_req '' '{}';", "names no plugin"),
+], ids=range(13))
 def test_configuration_errors(nginx, lines, error):
     nginx.configure(server=lines)
     nginx.expect_alerts = True

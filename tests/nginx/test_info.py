@@ -57,9 +57,10 @@ def test_the_body_still_goes_to_the_upstream(nginx, runner, upstream):
         assert [c.answers for c in runner.calls[-2:]] == [[body], [body]]
 
 
-def test_the_body_of_a_slow_client(nginx, runner):
+@pytest.mark.parametrize("limit", ["read_timeout=1s", "call_timeout=1s"])
+def test_the_body_of_a_slow_client(nginx, runner, limit):
     nginx.start(server="location / { %s %s }" % (
-        use(runner, "read_timeout=1s"),
+        use(runner, limit),
         pre_req({"ask": ["req_body"], "stop": {"body": "ok"}})))
     with nginx.connect() as s:
         s.sendall(b"POST / HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: 6\r\n\r\n")
