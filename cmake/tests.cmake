@@ -17,7 +17,7 @@ set(a6_test_options $<$<C_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 
 # Allocations of a test can be made to fail: tests/support/fail_alloc.h.
 # __wrap_malloc is asked for from the start: what the compiler links last (libgcov) needs it too.
-set(a6_wrap_options -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc -Wl,--undefined=__wrap_malloc)
+set(a6_wrap_options -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap -Wl,--undefined=__wrap_malloc)
 
 # System calls of the server can be made to fail too, and its time can stand still:
 # tests/support/fail_call.h and server_rig.h.

@@ -167,6 +167,8 @@ int conf_store_prepare(struct conf_store *store, const struct message_prepare_co
     if (err)
         return err;
     search.hash = store_hash(content.data, content.len, 0);
+    store_try(&search, 0);
+    store_index_prefetch(store, search.token);
     store_lock(store);
     store->shared->prepared++;
     store_age_step(store, now_ms, STORE_PREPARE_BUDGET);

@@ -3,9 +3,9 @@
  * Open addressing with linear probing, never more than half full, no marks for what
  * was removed: removing moves later slots back. A token is a hash already.
  */
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "conf/store_shared.h"
 
@@ -41,6 +41,15 @@ static uint64_t *store_index_probe(const struct conf_store *store, uint32_t toke
         at = (at + 1) & mask;
     }
     return &store->index[at];
+}
+
+void store_index_prefetch(const struct conf_store *store, uint32_t token)
+{
+    uint32_t bits = atomic_load_explicit(&store->shared->index_bits, memory_order_relaxed);
+
+    /* Without the lock nobody has looked yet at whether it can be true. */
+    if (bits >= STORE_INDEX_BITS_MIN && bits <= store->index_bits_max)
+        __builtin_prefetch(&store->index[token >> (32 - bits)], 1);
 }
 
 uint64_t *store_index_find(const struct conf_store *store, uint32_t token)
@@ -87,12 +96,38 @@ static uint64_t store_index_used(const struct conf_store *store)
     return (uint64_t)store->shared->records + store->shared->tombstones;
 }
 
+/*
+ * Twice as many slots, from the old ones and without a look at the entries. A slot's
+ * home is its token's high bits, so the old order leads through the new slots in order:
+ * memory is walked through, where a walk by age would miss the cache with every entry.
+ * False: no memory to put the old ones aside. (From the system, because an allocator
+ * would keep it.)
+ */
+static bool store_index_double(struct conf_store *store)
+{
+    uint64_t count = store_index_capacity(store);
+    size_t size = count * sizeof(uint64_t);
+    uint64_t *old = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (old == MAP_FAILED)
+        return false;
+    memcpy(old, store->index, size);
+    memset(store->index, 0, 2 * size);
+    store->shared->index_bits++;
+    for (uint64_t i = 0; i < count; i++) {
+        if (old[i])
+            *store_index_probe(store, (uint32_t)(old[i] >> 32)) = old[i];
+    }
+    munmap(old, size);
+    return true;
+}
+
 void store_index_reserve(struct conf_store *store)
 {
     uint32_t bits = store->shared->index_bits;
 
     if ((store_index_used(store) + 1) * 2 > store_index_capacity(store) &&
-        bits < store->index_bits_max)
+        bits < store->index_bits_max && !store_index_double(store))
         store_repair(store, bits + 1);
 }
 
@@ -110,7 +145,7 @@ void store_index_shrink(struct conf_store *store)
 
 void store_index_clear(struct conf_store *store, uint32_t bits)
 {
-    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t page = store->page_size;
     uint64_t size = sizeof(uint64_t) << bits;
     uint64_t all = sizeof(uint64_t) << store->index_bits_max;
 

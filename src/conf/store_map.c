@@ -35,6 +35,7 @@ static int store_map_limits(struct conf_store *store, const struct conf_store_li
     while ((uint64_t)1 << bits < (uint64_t)limits->max_count * 4)
         bits++;
     store->index_bits_max = bits;
+    store->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
     store->max_count = limits->max_count;
     store->ttl_ms = limits->ttl_ms;
     store->ring_size = store_map_round(limits->max_bytes < STORE_MAP_RING_MIN ? STORE_MAP_RING_MIN

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "conf/store_content.h"
 #include "conf/store_hash.h"
@@ -159,7 +158,7 @@ static void store_ring_remove(struct conf_store *store, uint64_t from, uint64_t 
 void store_ring_give_back(struct conf_store *store)
 {
     struct store_shared *shared = store->shared;
-    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t page = store->page_size;
     uint64_t from = (shared->given + page - 1) / page * page;
     uint64_t to = shared->tail / page * page;
     bool empty = shared->tail == shared->head;

@@ -18,7 +18,7 @@
  * the lock calls. The contents of the mapping are trusted as little as a file: a
  * plugin that writes over it costs entries, never a wrong answer.
  *
- * docs/internals-conf-store.md tells more. All functions are called with the lock held.
+ * docs/internals-conf-store.md tells more. The functions are called with the lock held.
  */
 #ifndef CONF_STORE_SHARED_H
 #define CONF_STORE_SHARED_H
@@ -65,7 +65,7 @@ struct store_shared {
     _Atomic uint64_t given;
     _Atomic uint64_t tail;
     _Atomic uint64_t head;
-    uint32_t index_bits;
+    _Atomic uint32_t index_bits; /* atomic because a prefetch reads it without the lock */
     uint32_t records;
     uint32_t tombstones;
     uint32_t attempts; /* no entry has a higher attempt */
@@ -85,6 +85,7 @@ struct conf_store {
     uint64_t ttl_ms;
     uint32_t max_count;
     uint32_t index_bits_max;
+    uint64_t page_size;
     void *mapping;
     size_t mapping_size;
 };
@@ -123,6 +124,8 @@ void store_ring_give_back(struct conf_store *store);
 
 /* store_index.c */
 
+/* Has the processor fetch the token's slot. The lock need not be held. */
+void store_index_prefetch(const struct conf_store *store, uint32_t token);
 /* The slot of the token, or NULL. */
 uint64_t *store_index_find(const struct conf_store *store, uint32_t token);
 /* Sets or replaces. There is room: see store_index_reserve. */

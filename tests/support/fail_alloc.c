@@ -5,13 +5,16 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/mman.h>
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
+void *__real_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
+void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset);
 
 static _Atomic bool counting;
 static _Atomic bool hit;
@@ -81,4 +84,11 @@ void *__wrap_calloc(size_t count, size_t size)
 void *__wrap_realloc(void *old, size_t size)
 {
     return to_fail() ? NULL : __real_realloc(old, size);
+}
+
+void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
+{
+    if (flags & MAP_ANONYMOUS && to_fail())
+        return MAP_FAILED;
+    return __real_mmap(at, size, protection, flags, fd, offset);
 }

@@ -2,9 +2,9 @@
 /*
  * Makes one chosen allocation of a test fail, to see what the code does then.
  *
- * Works on malloc, calloc and realloc as our own code and the test call them (not on
- * those inside libc or another library). Counting is over all threads. The usual
- * form asks for every allocation in turn:
+ * Works on malloc, calloc, realloc and mmap of anonymous memory as our own code and the
+ * test call them (not on those inside libc or another library). Counting is over all threads. The
+ * usual form asks for every allocation in turn:
  *
  *     for (unsigned n = 0;; n++) {
  *         fail_alloc_after(n);

@@ -2,6 +2,7 @@
 #include "store_fixture.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -277,6 +278,43 @@ static void test_every_allocation_may_fail(void **state)
     conf_store_close(store);
 }
 
+/* Without memory for it the index grows by a walk through the records. */
+static void check_growth(bool memory)
+{
+    enum { COUNT = 20000 };
+    struct conf_store *store = store_make(1 << 22, COUNT);
+    uint32_t *tokens = malloc(COUNT * sizeof(*tokens));
+    uint32_t growths = 0;
+
+    assert_non_null(tokens);
+    for (unsigned i = 0; i < COUNT; i++) {
+        char key[16];
+        struct sent sent;
+
+        snprintf(key, sizeof(key), "%u", i);
+        sent = message_make(str(key), NULL, 0);
+        fail_alloc_after(memory ? UINT_MAX : 0);
+        assert_int_equal(conf_store_prepare(store, &sent.message, NOW, &tokens[i]), 0);
+        fail_alloc_off();
+        growths += fail_alloc_count();
+        message_drop(&sent);
+    }
+    assert_true(growths > 4);
+    assert_int_equal(store->shared->index_bits, STORE_INDEX_BITS_MIN + growths);
+    for (unsigned i = 0; i < COUNT; i++)
+        assert_true(found(store, tokens[i], NOW));
+    check_whole(store);
+    free(tokens);
+    conf_store_close(store);
+}
+
+static void test_all_is_found_while_the_index_grows(void **state)
+{
+    (void)state;
+    check_growth(true);
+    check_growth(false);
+}
+
 static void test_no_descriptor_is_no_store(void **state)
 {
     struct conf_store_limits limits = {.max_bytes = 1 << 20, .max_count = 10, .ttl_ms = TTL};
@@ -322,6 +360,7 @@ int main(void)
         cmocka_unit_test(test_what_can_never_fit_is_refused),
         cmocka_unit_test(test_a_frame_that_unfolds_without_end_is_refused),
         cmocka_unit_test(test_every_allocation_may_fail),
+        cmocka_unit_test(test_all_is_found_while_the_index_grows),
         cmocka_unit_test(test_no_descriptor_is_no_store),
         cmocka_unit_test(test_a_record_outlives_its_store),
     };
