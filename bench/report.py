@@ -12,23 +12,26 @@ def number(value, form="{:.2f}"):
     return "–" if value is None else form.format(value)
 
 
-def spread(entry, key, form):
-    text = number(entry[key]["median"], form)
-    if entry[key]["median"] is None or entry[key]["min"] == entry[key]["max"]:
-        return text
-    return f"{text} ({number(entry[key]['min'], form)}–{number(entry[key]['max'], form)})"
+def shown(spread, form="{:.2f}"):
+    if spread is None:
+        return "–"
+    return (f"{form.format(spread['median'])} "
+            f"({form.format(spread['low'])}–{form.format(spread['high'])})")
 
 
 def verdicts(row):
     for target in row.get("targets", []):
-        yield (f"{NAMES[target['figure']]} {number(target['ratio'])} × (at most "
+        value = target["ratio"] and target["ratio"]["median"]
+        yield (f"{NAMES[target['figure']]} {number(value)} × (at most "
                f"{target['most']:g} ×): {'yes' if target['met'] else 'NO'}")
 
 
 def markdown(result):
     lines = [f"Measured {result['date']} on {result['machine']}, {result['kernel']}, "
-             f"{result['rounds']} alternating rounds of {result['seconds']:g} s; medians, "
-             "with the least and the most behind them.", "",
+             f"{result['rounds']} alternating rounds of {result['seconds']:g} s: medians, with "
+             "the quartiles in brackets; a ratio is the median of the rounds' ratios. The "
+             f"hypervisor gave {100 * result['stolen']:.0f} % of the processors' time to other "
+             "machines meanwhile.", "",
              "| what | runner | " + " | ".join(title for _, title, _ in FIGURES) +
              " | CPU ratio | instructions/call | target met |",
              "|---|---|" + "---|" * (len(FIGURES) + 3)]
@@ -36,8 +39,8 @@ def markdown(result):
         for i, entry in enumerate(row["runners"]):
             ours = entry["name"] == "c-runner"
             cells = [row["title"] if i == 0 else "", entry["name"]]
-            cells += [spread(entry, key, form) for key, _, form in FIGURES]
-            cells += [number(entry.get("cpu_ratio")),
+            cells += [shown(entry[key], form) for key, _, form in FIGURES]
+            cells += [shown(entry["ratios"]["cpu_us_per_call"]) if i else "1",
                       number(row.get("instructions") if ours else None, "{:,.0f}"),
                       "; ".join(verdicts(row)) if ours else ""]
             if entry.get("errors"):
@@ -51,9 +54,14 @@ def markdown(result):
     return "\n".join(lines) + "\n"
 
 
+def cpu_ratio(entry):
+    spread = entry["ratios"]["cpu_us_per_call"]
+    return spread and spread["median"]
+
+
 def svg(result):
     """CPU per call of every runner as a multiple of the floor's, with the targets."""
-    rows = [row for row in result["rows"] if any(e.get("cpu_ratio") for e in row["runners"])]
+    rows = [row for row in result["rows"] if any(cpu_ratio(e) for e in row["runners"])]
     names = []
     for row in rows:
         names += [e["name"] for e in row["runners"] if e["name"] not in names]
@@ -61,10 +69,10 @@ def svg(result):
     most = 6.0
     out, y = [], 58
     for row in rows:
-        entries = [e for e in row["runners"] if e.get("cpu_ratio")]
+        entries = [e for e in row["runners"] if cpu_ratio(e)]
         top = y
         for entry in entries:
-            ratio = entry["cpu_ratio"]
+            ratio = cpu_ratio(entry)
             length = min(ratio, most) / most * width
             out.append(f'<rect x="{left}" y="{y}" width="{length:.1f}" height="{bar}" '
                        f'fill="{COLOURS[names.index(entry["name"]) % len(COLOURS)]}"/>')
