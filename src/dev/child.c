@@ -25,13 +25,14 @@ static void sleep_ms(long ms)
 }
 
 /* In the child: nothing but system calls. Reports errno through `report` and ends. */
-static void become(const char *const *arguments, char *const *environment, const int descriptors[3],
-                   int report, pid_t parent)
+static void become(const char *const *arguments, const char *const *environment,
+                   const int descriptors[3], int report, pid_t parent)
 {
-    union {
+    /* exec does not change them, whatever its type says */
+    union list {
         const char *const *borrowed;
         char *const *given;
-    } list = {.borrowed = arguments}; /* exec does not change them, whatever its type says */
+    } list = {.borrowed = arguments}, variables = {.borrowed = environment};
     sigset_t none;
     int kept[3], error;
 
@@ -50,7 +51,7 @@ static void become(const char *const *arguments, char *const *environment, const
             goto fail;
     }
     if (environment)
-        (void)execvpe(arguments[0], list.given, environment);
+        (void)execvpe(arguments[0], list.given, variables.given);
     else
         (void)execvp(arguments[0], list.given);
 fail:
@@ -59,7 +60,7 @@ fail:
     _exit(127);
 }
 
-int child_start(struct child *child, const char *const *arguments, char *const *environment,
+int child_start(struct child *child, const char *const *arguments, const char *const *environment,
                 const int descriptors[3])
 {
     int report[2], error = 0;

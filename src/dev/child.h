@@ -19,7 +19,7 @@ struct child {
 
 /* Descriptors for 0, 1 and 2; the child has no others. environment NULL: ours. -errno,
  * that of a program which cannot be executed included. */
-int child_start(struct child *child, const char *const *arguments, char *const *environment,
+int child_start(struct child *child, const char *const *arguments, const char *const *environment,
                 const int descriptors[3]);
 
 /* Whether it is still running; if not, child->status is set and pid is 0. */

@@ -32,30 +32,23 @@ static bool has_name(const char *entry, const char *name)
     return strncmp(entry, name, len) == 0 && entry[len] == '=';
 }
 
-/* NAME=value as it is, or our own value of NAME; NULL when we have none. */
-static char *find_variable(char **environment, const char *wanted)
+/* NAME=value as it is, or our own entry of NAME; NULL when we have none. */
+static const char *find_variable(const char *wanted)
 {
     if (strchr(wanted, '='))
-        return strdup(wanted);
-    for (; *environment; environment++) {
-        if (has_name(*environment, wanted))
-            return strdup(*environment);
+        return wanted;
+    for (char **entry = environ; *entry; entry++) {
+        if (has_name(*entry, wanted))
+            return *entry;
     }
     return NULL;
 }
 
-static void free_environment(char **environment)
-{
-    for (size_t i = 0; environment && environment[i]; i++)
-        free(environment[i]);
-    free(environment);
-}
-
-/* To be freed with all its strings. */
-static char **make_environment(const struct runner *runner)
+/* Ends with NULL. To be freed, but not its texts, which are the runner's, ours and `address`. */
+static const char **make_environment(const struct runner *runner, const char *address)
 {
     size_t ours = 0, count = 0;
-    char **made, *own;
+    const char **made, *own;
 
     while (environ[ours])
         ours++;
@@ -65,20 +58,19 @@ static char **make_environment(const struct runner *runner)
     for (size_t i = 0; runner->whole_environment && i < ours; i++) {
         if (!has_name(environ[i], "APISIX_LISTEN_ADDRESS") &&
             !has_name(environ[i], "APISIX_CONF_EXPIRE_TIME"))
-            made[count++] = strdup(environ[i]);
+            made[count++] = environ[i];
     }
     for (size_t i = 0; i < runner->variables->count; i++) {
-        own = find_variable(environ, runner->variables->items[i]);
+        own = find_variable(runner->variables->items[i]);
         if (own)
             made[count++] = own;
     }
     if (!runner->whole_environment) {
-        own = find_variable(environ, "PATH");
-        made[count++] = own ? own : strdup(USUAL_PATH);
+        own = find_variable("PATH");
+        made[count++] = own ? own : USUAL_PATH;
     }
-    if (asprintf(&made[count], "APISIX_LISTEN_ADDRESS=unix:%s", runner->socket) > 0)
-        count++;
-    made[count] = strdup("APISIX_CONF_EXPIRE_TIME=3600");
+    made[count++] = address;
+    made[count] = "APISIX_CONF_EXPIRE_TIME=3600";
     return made;
 }
 
@@ -92,15 +84,20 @@ static void close_one(int *fd)
 int runner_start(struct runner *runner)
 {
     int in[2] = {-1, -1}, out[2] = {-1, -1};
-    char **environment = make_environment(runner);
-    int result = environment ? child_pipe(in) : -ENOMEM;
+    /* A path that does not fit is too long to be listened on, too. */
+    char address[64 + sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+    const char **environment;
+    int result;
 
+    snprintf(address, sizeof(address), "APISIX_LISTEN_ADDRESS=unix:%s", runner->socket);
+    environment = make_environment(runner, address);
+    result = environment ? child_pipe(in) : -ENOMEM;
     if (result == 0)
         result = child_pipe(out);
     if (result == 0)
         result = child_start(&runner->child, runner->arguments, environment,
                              (int[]){in[0], out[1], out[1]});
-    free_environment(environment);
+    free(environment);
     close_one(&in[0]);
     close_one(&out[1]);
     if (result < 0) {
