@@ -303,10 +303,11 @@ static void accept_one(int epoll, int listener)
     struct connection *connection = fd < 0 ? NULL : open_connection(fd);
     struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = connection}};
 
-    if (connection)
-        epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
-    else if (fd >= 0)
+    if (connection && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+        end_connection(connection);
+    else if (!connection && fd >= 0)
         close(fd);
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): epoll keeps it, and gives it to loop() */
 }
 
 static void loop(int listener)
@@ -368,7 +369,7 @@ static int listen_on(const char *path)
 
     if (listener < 0 || strlen(path) >= sizeof(address.sun_path))
         return -1;
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     unlink(path);
     if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
         listen(listener, 4096) < 0)
