@@ -201,7 +201,8 @@ static int take_also(struct bench_options *options, const char *text)
     char *end, *name, *equals;
     double percent = strtod(text, &end);
 
-    if (end != colon || !(percent > 0 && percent < 100) || colon[1] == '\0' || options->also.count)
+    if (!colon || end != colon || !(percent > 0 && percent < 100) || colon[1] == '\0' ||
+        options->also.count)
         return usage("--also \"%.100s\": want PERCENT:NAME=CONF, once", text);
     name = arena_copy(&options->http.arena, colon + 1, strlen(colon + 1));
     if (!name)

@@ -54,7 +54,8 @@ void http_args_free(struct http_args *http)
 static int read_file(struct http_args *http, const char *path, struct wire_str *bytes)
 {
     struct buffer buffer;
-    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    bool opened = strcmp(path, "-") != 0;
+    FILE *file = opened ? fopen(path, "rb") : stdin;
     int status = 0;
     char *copy;
 
@@ -68,7 +69,7 @@ static int read_file(struct http_args *http, const char *path, struct wire_str *
     }
     if (ferror(file))
         status = -EIO;
-    if (file != stdin)
+    if (opened)
         fclose(file);
     copy = status == 0 ? arena_copy(&http->arena, buffer.data, buffer.len) : NULL;
     *bytes = (struct wire_str){.data = copy, .len = (uint32_t)buffer.len};
@@ -194,7 +195,7 @@ static int take_response(struct http_args *http, const char *text)
     const char *at, *end;
     int status = *text == '@' ? read_file(http, text + 1, &bytes) : 0;
 
-    if (status < 0)
+    if (status)
         return status;
     at = bytes.data;
     end = at + bytes.len;

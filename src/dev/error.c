@@ -11,6 +11,7 @@ int error_set(struct error *error, const char *format, ...)
     va_list args;
 
     va_start(args, format);
+    /* cppcheck-suppress ctuuninitvar ; it is only written to. Seen with -j1 alone. */
     vsnprintf(error->text, sizeof(error->text), format, args);
     va_end(args);
     return -EINVAL;

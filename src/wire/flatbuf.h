@@ -163,7 +163,8 @@ static inline struct wire_vector flatbuf_vector(const uint8_t *table, unsigned s
 /* index < vector.count. */
 static inline const uint8_t *flatbuf_table_at(struct wire_vector vector, uint32_t index)
 {
-    return flatbuf_follow(vector.first + 4 * (size_t)index);
+    const uint8_t *at = vector.first + 4 * (size_t)index;
+    return at + flatbuf_load_u32(at);
 }
 
 /* The union's value, by the slot of the value (its type is the slot before), NULL
