@@ -55,7 +55,7 @@ static int read_args(a6_env *env, json_t *object, const char *place, const char 
     return 0;
 }
 
-static int check_names(a6_env *env, json_t *names, const char *place)
+static int check_names(a6_env *env, json_t *names, const char *place, int headers)
 {
     json_t *name;
     size_t i;
@@ -66,6 +66,8 @@ static int check_names(a6_env *env, json_t *names, const char *place)
     {
         if (!json_is_string(name) || json_string_length(name) == 0)
             return a6_env_error(env, "\"%s.delete[%zu]\" must be a name", place, i);
+        if (headers && !a6_json_is_header_name(json_string_value(name)))
+            return a6_env_error(env, "\"%s.delete[%zu]\" is no name for a header", place, i);
     }
     return 0;
 }
@@ -81,7 +83,7 @@ static int read_changes(a6_env *env, json_t *root, const char *key, read_functio
         return a6_env_error(env, "\"%s\" must be an object with delete, set and add", key);
     changes->drop = json_object_get(from, "delete");
     if (a6_json_only_in(env, from, key, "delete", "set", "add", NULL) < 0 ||
-        check_names(env, changes->drop, key) < 0 ||
+        check_names(env, changes->drop, key, read_pairs == a6_json_headers) < 0 ||
         read_pairs(env, from, key, "set", &changes->set) < 0 ||
         read_pairs(env, from, key, "add", &changes->add) < 0)
         return -EINVAL;

@@ -148,6 +148,7 @@ static void says_what_is_wrong_with_a_conf(void **state)
         {"{\"args\": {\"set\": {\"a\": 1}}}", "\"args.set.a\" must be a string"},
         {"{\"args\": {\"add\": {\"\": \"1\"}}}", "\"args.add\" has an empty name"},
         {"{\"headers\": {\"delete\": [\"a\", 1]}}", "\"headers.delete[1]\" must be a name"},
+        {"{\"headers\": {\"delete\": [\"a b\"]}}", "\"headers.delete[0]\" is no name for a header"},
         {"{\"headers\": {\"set\": {\"a\": 1}}}", "\"headers.set.a\" must be a string"},
         {"{\"headers\": {\"set\": {\"X\": \"a\\r\\nb\"}}}", "\"headers.set.X\" has a line break"},
         {"{\"headers\": {\"add\": {\"\": \"1\"}}}", "\"headers.add.\" is no name for a header"},

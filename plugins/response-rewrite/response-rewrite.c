@@ -125,6 +125,41 @@ static a6_result set_headers(a6_response *res, json_t *headers)
     return A6_OK;
 }
 
+/* What described the old body. Headers of the conf are set after this. */
+static a6_result new_body(a6_response *res, a6_str body)
+{
+    static const char *const stale[] = {"etag", "last-modified", "accept-ranges", "content-range",
+                                        "content-encoding"};
+    size_t i;
+
+    if (a6_response_set_body(res, body) < 0)
+        return a6_error(&res->call, "the new body of %zu bytes cannot be set", body.len);
+    for (i = 0; i < sizeof(stale) / sizeof(stale[0]); i++) {
+        if (a6_response_delete_header(res, a6_str_from(stale[i])) < 0)
+            return a6_error(&res->call, "header \"%s\" cannot be removed", stale[i]);
+    }
+    return A6_OK;
+}
+
+/* A client says by Accept-Encoding and Range what the upstream sends, and must not get
+ * past the filters by that. */
+static a6_result check_body(a6_response *res)
+{
+    a6_str name = A6_STR("content-encoding");
+    a6_pair header;
+    size_t i;
+
+    for (i = 0; a6_response_find_header(res, name, &i) == 0; i++) {
+        if (a6_response_header_at(res, i, &header) == 0 && header.value.len > 0 &&
+            !a6_str_equal(header.value, A6_STR("identity")))
+            return a6_error(&res->call, "the body is compressed (%.*s), no filter can read it",
+                            (int)header.value.len, header.value.data);
+    }
+    if (a6_response_status(res) == 206)
+        return a6_error(&res->call, "the body is a part of one (206), filters need all of it");
+    return A6_OK;
+}
+
 /* Runs the filters one after the other; text->data is NULL when none of them matched. */
 static a6_result run_filters(a6_response *res, const struct conf *conf,
                              struct substitute_text *text)
@@ -136,6 +171,8 @@ static a6_result run_filters(a6_response *res, const struct conf *conf,
 
     if (error)
         return a6_error(&res->call, "the body cannot be had: %s", strerror(-error));
+    if (body.len > 0 && check_body(res) != A6_OK)
+        return A6_ERROR;
     for (i = 0; i < conf->filter_count; i++) {
         a6_str now = text->data ? a6_str_make(text->data, text->len) : body;
         struct substitute_text next;
@@ -160,26 +197,35 @@ static a6_result filter_body(a6_response *res, const struct conf *conf)
 
     if (result == A6_OK && text.data && text.len == 0)
         result = a6_error(&res->call, "the filters leave an empty body, which cannot be sent");
-    else if (result == A6_OK && text.data &&
-             a6_response_set_body(res, a6_str_make(text.data, text.len)) < 0)
-        result = a6_error(&res->call, "the new body of %zu bytes cannot be set", text.len);
+    else if (result == A6_OK && text.data)
+        result = new_body(res, a6_str_make(text.data, text.len));
     free(text.data);
     return result;
+}
+
+static a6_result change_body(a6_response *res, const struct conf *conf)
+{
+    if (conf->filter_count > 0)
+        return filter_body(res, conf);
+    if (conf->body.len == 0)
+        return A6_OK;
+    /* It is not a part of anything. */
+    if (a6_response_status(res) == 206 && a6_response_set_status(res, 200) < 0)
+        return a6_error(&res->call, "the status cannot be set");
+    return new_body(res, conf->body);
 }
 
 static a6_result response_filter(a6_response *res, void *data)
 {
     struct conf *conf = data;
 
+    if (change_body(res, conf) != A6_OK)
+        return A6_ERROR;
     if (conf->status && a6_response_set_status(res, (unsigned)conf->status) < 0)
         return a6_error(&res->call, "the status cannot be set");
     if (a6_response_set_header(res, A6_STR("X-Resp-A6-Runner"), A6_STR("C")) < 0 ||
         set_headers(res, conf->headers) != A6_OK)
         return A6_ERROR;
-    if (conf->filter_count > 0)
-        return filter_body(res, conf);
-    if (conf->body.len > 0 && a6_response_set_body(res, conf->body) < 0)
-        return a6_error(&res->call, "the body cannot be set");
     return A6_OK;
 }
 

@@ -132,6 +132,90 @@ static void fails_closed(void **state)
     a6_test_free(test);
 }
 
+static a6_test_result filtered(const char *start, const char *name, const char *value,
+                               const char *body)
+{
+    a6_test *test = a6_test_response(start);
+    a6_test_result result;
+
+    a6_test_header(test, name, value);
+    a6_test_body(test, a6_str_from(body));
+    a6_test_use(test, "response-rewrite",
+                "{\"filters\": [{\"regex\": \"secret\", \"replace\": \"x\"}]}");
+    result = a6_test_run(test);
+    if (result == A6_TEST_FAILED)
+        assert_true(a6_test_logged(test, "the body is "));
+    a6_test_free(test);
+    return result;
+}
+
+/* A client asks for what no filter can read, by Accept-Encoding or Range. */
+static void fails_for_a_body_that_it_cannot_read(void **state)
+{
+    static const char ok[] = "HTTP/1.1 200 OK";
+    static const char part[] = "HTTP/1.1 206 Partial Content";
+
+    (void)state;
+    assert_int_equal(filtered(ok, "Content-Encoding", "gzip", "\x1f\x8b"), A6_TEST_FAILED);
+    assert_int_equal(filtered(ok, "content-encoding", "br", "?"), A6_TEST_FAILED);
+    assert_int_equal(filtered(part, "Content-Range", "bytes 3-5/9", "ret"), A6_TEST_FAILED);
+    assert_int_equal(filtered(ok, "Content-Encoding", "identity", "secret"), A6_TEST_CHANGED);
+    assert_int_equal(filtered(ok, "Content-Encoding", "", "secret"), A6_TEST_CHANGED);
+    /* as for HEAD */
+    assert_int_equal(filtered(ok, "Content-Encoding", "gzip", ""), A6_TEST_CHANGED);
+    assert_int_equal(filtered(part, "Content-Range", "bytes 3-5/9", ""), A6_TEST_CHANGED);
+}
+
+static a6_test *described(const char *start, const char *conf)
+{
+    static const char *const headers[] = {"ETag", "Last-Modified", "Accept-Ranges", "Content-Range",
+                                          "X-Other"};
+    a6_test *test = a6_test_response(start);
+    size_t i;
+
+    for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
+        a6_test_header(test, headers[i], "old");
+    a6_test_body(test, A6_STR("old"));
+    a6_test_use(test, "response-rewrite", conf);
+    assert_int_equal(a6_test_run(test), A6_TEST_CHANGED);
+    return test;
+}
+
+static void drops_what_described_the_old_body(void **state)
+{
+    static const char *const changes[] = {
+        "{\"body\": \"new\"}",
+        "{\"filters\": [{\"regex\": \"old\", \"replace\": \"new\"}]}",
+    };
+    a6_test *test;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        test = described("HTTP/1.1 200 OK", changes[i]);
+        assert_true(a6_test_is(a6_test_header_seen(test, "ETag", 0), NULL));
+        assert_true(a6_test_is(a6_test_header_seen(test, "Last-Modified", 0), NULL));
+        assert_true(a6_test_is(a6_test_header_seen(test, "Accept-Ranges", 0), NULL));
+        assert_true(a6_test_is(a6_test_header_seen(test, "Content-Range", 0), NULL));
+        assert_true(a6_test_is(a6_test_header_seen(test, "X-Other", 0), "old"));
+        a6_test_free(test);
+    }
+    /* what the conf says counts, and a body that stays keeps its headers */
+    test = described("HTTP/1.1 206 Partial Content",
+                     "{\"body\": \"new\", \"headers\": {\"ETag\": \"new\"}}");
+    assert_true(a6_test_is(a6_test_header_seen(test, "ETag", 0), "new"));
+    assert_int_equal(a6_test_status(test), 200);
+    a6_test_free(test);
+    test = described("HTTP/1.1 206 Partial Content", "{\"status\": 206}");
+    assert_true(a6_test_is(a6_test_header_seen(test, "ETag", 0), "old"));
+    assert_int_equal(a6_test_status(test), 206);
+    a6_test_free(test);
+    test = described("HTTP/1.1 200 OK",
+                     "{\"filters\": [{\"regex\": \"no match\", \"replace\": \"new\"}]}");
+    assert_true(a6_test_is(a6_test_header_seen(test, "ETag", 0), "old"));
+    a6_test_free(test);
+}
+
 static void says_what_is_wrong_with_a_conf(void **state)
 {
     static const char *const cases[][2] = {
@@ -182,6 +266,8 @@ int main(void)
         cmocka_unit_test(filters),
         cmocka_unit_test(grows_the_body),
         cmocka_unit_test(fails_closed),
+        cmocka_unit_test(fails_for_a_body_that_it_cannot_read),
+        cmocka_unit_test(drops_what_described_the_old_body),
         cmocka_unit_test(says_what_is_wrong_with_a_conf),
     };
 
