@@ -9,6 +9,7 @@
  *      "body": "..."}
  */
 #include <stdlib.h>
+#include <strings.h>
 
 #include <a6/json.h>
 #include <a6/plugin.h>
@@ -55,6 +56,32 @@ static int read_args(a6_env *env, json_t *object, const char *place, const char 
     return 0;
 }
 
+/* A gateway believes a wrong length, and the upstream takes the rest of the body, or what
+ * comes behind it, for another request. */
+static int check_framing(a6_env *env, const char *place, const char *name)
+{
+    if (strcasecmp(name, "content-length") == 0 || strcasecmp(name, "transfer-encoding") == 0)
+        return a6_env_error(env, "\"%s\" has %s, which goes with the body; use \"body\"", place,
+                            name);
+    return 0;
+}
+
+static int read_headers(a6_env *env, json_t *object, const char *place, const char *key,
+                        json_t **pairs)
+{
+    const char *name;
+    json_t *value;
+
+    if (a6_json_headers(env, object, place, key, pairs) < 0)
+        return -EINVAL;
+    json_object_foreach(*pairs, name, value)
+    {
+        if (check_framing(env, place, name) < 0)
+            return -EINVAL;
+    }
+    return 0;
+}
+
 static int check_names(a6_env *env, json_t *names, const char *place, int headers)
 {
     json_t *name;
@@ -68,6 +95,8 @@ static int check_names(a6_env *env, json_t *names, const char *place, int header
             return a6_env_error(env, "\"%s.delete[%zu]\" must be a name", place, i);
         if (headers && !a6_json_is_header_name(json_string_value(name)))
             return a6_env_error(env, "\"%s.delete[%zu]\" is no name for a header", place, i);
+        if (headers && check_framing(env, place, json_string_value(name)) < 0)
+            return -EINVAL;
     }
     return 0;
 }
@@ -83,7 +112,7 @@ static int read_changes(a6_env *env, json_t *root, const char *key, read_functio
         return a6_env_error(env, "\"%s\" must be an object with delete, set and add", key);
     changes->drop = json_object_get(from, "delete");
     if (a6_json_only_in(env, from, key, "delete", "set", "add", NULL) < 0 ||
-        check_names(env, changes->drop, key, read_pairs == a6_json_headers) < 0 ||
+        check_names(env, changes->drop, key, read_pairs == read_headers) < 0 ||
         read_pairs(env, from, key, "set", &changes->set) < 0 ||
         read_pairs(env, from, key, "add", &changes->add) < 0)
         return -EINVAL;
@@ -99,7 +128,7 @@ static int read_conf(a6_env *env, a6_str text, struct conf *conf)
         a6_json_get(env, root, "path", "s%", &conf->path.data, &conf->path.len) < 0 ||
         a6_json_get(env, root, "body", "s%", &conf->body.data, &conf->body.len) < 0 ||
         read_changes(env, root, "args", read_args, &conf->args) < 0 ||
-        read_changes(env, root, "headers", a6_json_headers, &conf->headers) < 0 ||
+        read_changes(env, root, "headers", read_headers, &conf->headers) < 0 ||
         a6_json_headers(env, root, NULL, "response_headers", &conf->response_headers) < 0)
         return -EINVAL;
     if (conf->path.data && conf->path.data[0] != '/')

@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from nginx_rig import wait_for
+from nginx_rig import SLOW, wait_for
 from fake_runner import Call, Closed, PREPARE_CONF, Runner, write_ask, write_stop
 from conf_lines import post_resp, pre_req, use
 from test_failures import check_all, serve
@@ -107,6 +107,7 @@ def test_a_flood_of_questions_holds_up_nobody(nginx, tmp_path):
     runner.close()
 
 
+@pytest.mark.skipif(SLOW, reason="sanitizers keep what was freed")
 def test_large_questions_take_no_memory_for_long(nginx, asker):
     """Each is a little larger than the one before, and for nothing."""
     runner = asker(lambda runner, peer, number: runner.ask(
