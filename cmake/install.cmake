@@ -18,7 +18,8 @@ if(TARGET a6test)
     install(TARGETS a6test ARCHIVE)
 endif()
 install(DIRECTORY include/a6 DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(FILES plugins/hello-rust/a6.rs DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/a6)
+install(FILES plugins/hello-rust/a6.rs plugins/hello-rust/a6_abi.rs
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/a6)
 install(DIRECTORY ${CMAKE_BINARY_DIR}/plugins/ DESTINATION ${A6_INSTALL_PLUGINDIR}
         FILES_MATCHING PATTERN "*.so")
 

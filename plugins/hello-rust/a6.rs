@@ -1,215 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The plugin interface of <a6/plugin.h> for Rust, written by hand: the C structs, and a
-//! thin safe layer over the functions that most plugins need. Uses `core` only.
+//! The plugin interface of <a6/plugin.h> for Rust: a thin safe layer over the C structs of
+//! a6_abi.rs. Uses `core` only. Copy both files beside your plugin.
 //!
-//! Copy this file beside your plugin. The structs are those of ABI 1.0; later ones only
-//! grow at their ends, so that what is here stays right.
+//! What a call gives is borrowed from the filter's own parameter, so that it cannot be kept
+//! for longer than the filter runs. A call belongs to one thread; it changes hands as a
+//! Pending.
 #![allow(dead_code)]
+
+// C cannot be unwound. (A plugin that catches all its panics may take this out.)
+#[cfg(all(panic = "unwind", not(test)))]
+compile_error!("build it with -C panic=abort: a panic must not leave a function that C calls");
 
 use core::ffi::c_void;
 use core::marker::PhantomData;
+use core::mem::{align_of, size_of, ManuallyDrop};
 use core::ops::Deref;
 
-// ---- the C structs ----
+#[path = "a6_abi.rs"]
+mod abi;
 
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct Str {
-    pub data: *const u8,
-    pub len: usize,
-}
+pub use abi::*;
 
-#[repr(C)]
-pub struct Pair {
-    pub name: Str,
-    pub value: Str,
-}
-
-/// What the pointers that C hands out have in common: they begin with the host's table.
-#[repr(C)]
-pub struct Handle {
-    host: *const Host,
-}
-
-pub const ERROR: i32 = -1;
-pub const OK: i32 = 0;
-pub const PENDING: i32 = 1;
-
-pub const BLOCKING: u32 = 1 << 0;
-pub const NONBLOCKING: u32 = 1 << 1;
-pub const NEED_REQUEST_BODY: u32 = 1 << 2;
-pub const NEED_RESPONSE_BODY: u32 = 1 << 3;
-
-pub type Filter = unsafe extern "C" fn(*mut Handle, *mut c_void) -> i32;
-
-#[repr(C)]
-pub struct Plugin {
-    pub abi_major: u32,
-    pub abi_minor: u32,
-    pub size: usize,
-    pub name: *const u8,
-    pub version: *const u8,
-    pub summary: *const u8,
-    pub flags: u32,
-    pub need_vars: *const *const u8,
-    pub max_body: usize,
-    pub deadline_ms: u32,
-    pub init: Option<unsafe extern "C" fn(*mut Handle, *mut *mut c_void) -> i32>,
-    pub shutdown: Option<unsafe extern "C" fn(*mut c_void)>,
-    pub parse_conf: Option<unsafe extern "C" fn(*mut Handle, Str, *mut *mut c_void) -> i32>,
-    pub free_conf: Option<unsafe extern "C" fn(*mut c_void)>,
-    pub request_filter: Option<Filter>,
-    pub response_filter: Option<Filter>,
-}
-
-// It is only ever read.
-unsafe impl Sync for Plugin {}
-
-impl Plugin {
-    /// Everything that may be left out is; texts end with a NUL.
-    pub const fn new(name: &'static [u8], version: &'static [u8], summary: &'static [u8]) -> Plugin {
-        Plugin {
-            abi_major: 1,
-            abi_minor: 0,
-            size: core::mem::size_of::<Plugin>(),
-            name: name.as_ptr(),
-            version: version.as_ptr(),
-            summary: summary.as_ptr(),
-            flags: 0,
-            need_vars: core::ptr::null(),
-            max_body: 0,
-            deadline_ms: 0,
-            init: None,
-            shutdown: None,
-            parse_conf: None,
-            free_conf: None,
-            request_filter: None,
-            response_filter: None,
-        }
-    }
-}
-
-#[repr(C)]
-pub struct Module {
-    abi_major: u32,
-    abi_minor: u32,
-    size: usize,
-    first: *const *const Plugin,
-    end: *const *const Plugin,
-}
-
-unsafe impl Sync for Module {}
-
-impl Module {
-    pub const fn new(first: *const *const Plugin, end: *const *const Plugin) -> Module {
-        Module {
-            abi_major: 1,
-            abi_minor: 0,
-            size: core::mem::size_of::<Module>(),
-            first,
-            end,
-        }
-    }
-}
-
-/// One pointer in the list of a module.
-#[repr(transparent)]
-pub struct Entry(pub *const Plugin);
-
-unsafe impl Sync for Entry {}
-
-/// Exports the plugins: `a6_module!(&FIRST, &SECOND);`, each a `static`.
-#[macro_export]
-macro_rules! a6_module {
-    ($($plugin:expr),+ $(,)?) => {
-        static A6_ENTRIES: &[$crate::a6::Entry] = &[$($crate::a6::Entry($plugin)),+];
-
-        #[no_mangle]
-        pub extern "C" fn a6_module_get() -> *const $crate::a6::Module {
-            static MODULE: $crate::a6::Module = $crate::a6::Module::new(
-                A6_ENTRIES.as_ptr() as *const *const $crate::a6::Plugin,
-                unsafe { A6_ENTRIES.as_ptr().add(A6_ENTRIES.len()) } as *const *const $crate::a6::Plugin,
-            );
-            &MODULE
-        }
-    };
-}
-
-/// The host's table, in the order of <a6/host.h>. What the layer below does not use is
-/// a plain pointer.
-#[repr(C)]
-pub struct Host {
-    abi_major: u32,
-    abi_minor: u32,
-    size: usize,
-
-    log_enabled: unsafe extern "C" fn(*const Host, i32) -> i32,
-    call_log: Log,
-    call_id: unsafe extern "C" fn(*const Handle) -> u32,
-    call_state: unsafe extern "C" fn(*const Handle) -> *mut c_void,
-    call_time_left: unsafe extern "C" fn(*const Handle) -> i64,
-    call_alloc: unsafe extern "C" fn(*mut Handle, usize) -> *mut c_void,
-    call_set: unsafe extern "C" fn(*mut Handle, Str, *mut c_void) -> i32,
-    call_get: unsafe extern "C" fn(*const Handle, Str) -> *mut c_void,
-    call_var: unsafe extern "C" fn(*mut Handle, Str, *mut Str) -> i32,
-    call_request_body: unsafe extern "C" fn(*mut Handle, *mut Str) -> i32,
-    call_error: unsafe extern "C" fn(*mut Handle, *const u8, usize),
-    call_suspend: *const c_void,
-    call_delay: unsafe extern "C" fn(*mut Handle, u32) -> i32,
-    pending_resume: *const c_void,
-
-    request_source: unsafe extern "C" fn(*const Handle) -> Str,
-    request_source_text: unsafe extern "C" fn(*mut Handle) -> Str,
-    request_method: unsafe extern "C" fn(*const Handle) -> u32,
-    request_path: unsafe extern "C" fn(*const Handle) -> Str,
-    request_arg_count: unsafe extern "C" fn(*const Handle) -> usize,
-    request_arg_at: unsafe extern "C" fn(*const Handle, usize, *mut Pair) -> i32,
-    request_header_count: unsafe extern "C" fn(*const Handle) -> usize,
-    request_header_at: unsafe extern "C" fn(*const Handle, usize, *mut Pair) -> i32,
-    request_find_header: unsafe extern "C" fn(*const Handle, Str, *mut usize) -> i32,
-    request_set_path: unsafe extern "C" fn(*mut Handle, Str) -> i32,
-    request_set_arg: unsafe extern "C" fn(*mut Handle, Str, Str) -> i32,
-    request_add_arg: unsafe extern "C" fn(*mut Handle, Str, Str) -> i32,
-    request_delete_arg: unsafe extern "C" fn(*mut Handle, Str) -> i32,
-    request_set_header: unsafe extern "C" fn(*mut Handle, Str, Str) -> i32,
-    request_add_header: unsafe extern "C" fn(*mut Handle, Str, Str) -> i32,
-    request_delete_header: unsafe extern "C" fn(*mut Handle, Str) -> i32,
-    request_set_body: unsafe extern "C" fn(*mut Handle, Str) -> i32,
-    request_add_response_header: unsafe extern "C" fn(*mut Handle, Str, Str) -> i32,
-    answer: unsafe extern "C" fn(*mut Handle, u32) -> i32,
-    answer_header: unsafe extern "C" fn(*mut Handle, Str, Str) -> i32,
-    answer_write: unsafe extern "C" fn(*mut Handle, Str) -> i32,
-
-    response_status: unsafe extern "C" fn(*const Handle) -> u32,
-    response_header_count: unsafe extern "C" fn(*const Handle) -> usize,
-    response_header_at: unsafe extern "C" fn(*const Handle, usize, *mut Pair) -> i32,
-    response_find_header: unsafe extern "C" fn(*const Handle, Str, *mut usize) -> i32,
-    response_body: unsafe extern "C" fn(*mut Handle, *mut Str) -> i32,
-    response_set_status: unsafe extern "C" fn(*mut Handle, u32) -> i32,
-    response_set_header: unsafe extern "C" fn(*mut Handle, Str, Str) -> i32,
-    response_add_header: unsafe extern "C" fn(*mut Handle, Str, Str) -> i32,
-    response_delete_header: unsafe extern "C" fn(*mut Handle, Str) -> i32,
-    response_set_body: unsafe extern "C" fn(*mut Handle, Str) -> i32,
-
-    env_log: Log,
-    env_error: unsafe extern "C" fn(*mut Handle, *const u8, usize),
-    env_state: unsafe extern "C" fn(*const Handle) -> *mut c_void,
-    env_need_var: unsafe extern "C" fn(*mut Handle, Str) -> i32,
-    env_need: unsafe extern "C" fn(*mut Handle, u32) -> i32,
-    env_cell: unsafe extern "C" fn(*mut Handle, Str, *mut *mut Handle) -> i32,
-    cell_add: unsafe extern "C" fn(*mut Handle, u32, i64) -> i64,
-    cell_get: unsafe extern "C" fn(*const Handle, u32) -> i64,
-    cell_swap: unsafe extern "C" fn(*mut Handle, u32, i64, i64) -> i32,
-    cell_take: unsafe extern "C" fn(*mut Handle, f64, f64) -> i64,
-}
-
-type Log = unsafe extern "C" fn(*const Handle, i32, *const u8, usize);
-type Change = unsafe extern "C" fn(*mut Handle, Str, Str) -> i32;
-type Give = unsafe extern "C" fn(*mut Handle, Str) -> i32;
-type At = unsafe extern "C" fn(*const Handle, usize, *mut Pair) -> i32;
-type Find = unsafe extern "C" fn(*const Handle, Str, *mut usize) -> i32;
-
-// ---- the safe layer ----
+/// Of the memory that a call gives.
+const ALIGNMENT: usize = 16;
+const EINVAL: i32 = 22;
+const ENOMEM: i32 = 12;
 
 /// A negative errno value that a function of the host gave.
 #[derive(Clone, Copy, Debug)]
@@ -227,18 +42,6 @@ pub enum Level {
     Warn,
     Error,
     Fatal,
-}
-
-fn give(text: &[u8]) -> Str {
-    Str { data: text.as_ptr(), len: text.len() }
-}
-
-/// What C hands out is valid until the filter has ended: `'a`. Absent: None.
-unsafe fn take<'a>(text: Str) -> Option<&'a [u8]> {
-    if text.data.is_null() {
-        return None;
-    }
-    Some(core::slice::from_raw_parts(text.data, text.len))
 }
 
 fn check(result: i32) -> Result<()> {
@@ -264,10 +67,12 @@ pub struct Env<'a> {
 }
 
 impl<'a> Env<'a> {
+    /// `let mut env = Env::new(&mut env);`
+    ///
     /// # Safety
-    /// handle is what parse_conf or init was given, and is used by this thread only.
-    pub unsafe fn new(handle: *mut Handle) -> Env<'a> {
-        Env { handle, life: PhantomData }
+    /// It is the parameter that parse_conf or init was given.
+    pub unsafe fn new(parameter: &'a mut *mut Handle) -> Env<'a> {
+        Env { handle: *parameter, life: PhantomData }
     }
     fn host(&self) -> &Host {
         unsafe { &*(*self.handle).host }
@@ -278,7 +83,7 @@ impl<'a> Env<'a> {
         -22
     }
     pub fn need_var(&mut self, name: &str) -> Result<()> {
-        check(unsafe { (self.host().env_need_var)(self.handle, give(name.as_bytes())) })
+        check(unsafe { (self.host().env_need_var)(self.handle, Str::new(name.as_bytes())) })
     }
     pub fn need(&mut self, bodies: u32) -> Result<()> {
         check(unsafe { (self.host().env_need)(self.handle, bodies) })
@@ -286,10 +91,11 @@ impl<'a> Env<'a> {
     pub fn log(&self, level: Level, text: &str) {
         write_log(self.host(), self.host().env_log, self.handle, level, text);
     }
-    /// Keep it in the conf, or, from init, in the state: it is valid as long as these.
-    pub fn cell(&mut self, name: &str) -> Result<Cell> {
+    /// # Safety
+    /// It is used no longer than the conf is, or, from init, the state: keep it in there.
+    pub unsafe fn cell(&mut self, name: &str) -> Result<Cell> {
         let mut cell = core::ptr::null_mut();
-        check(unsafe { (self.host().env_cell)(self.handle, give(name.as_bytes()), &mut cell) })?;
+        check((self.host().env_cell)(self.handle, Str::new(name.as_bytes()), &mut cell))?;
         Ok(Cell { handle: cell })
     }
 }
@@ -346,14 +152,14 @@ impl<'a> Call<'a> {
         ERROR
     }
     pub fn var(&self, name: &str) -> Result<Option<&'a [u8]>> {
-        let mut value = give(b"");
-        check(unsafe { (self.host().call_var)(self.handle, give(name.as_bytes()), &mut value) })?;
-        Ok(unsafe { take(value) })
+        let mut value = Str::new(b"");
+        check(unsafe { (self.host().call_var)(self.handle, Str::new(name.as_bytes()), &mut value) })?;
+        Ok(unsafe { value.bytes() })
     }
     pub fn request_body(&self) -> Result<Option<&'a [u8]>> {
-        let mut body = give(b"");
+        let mut body = Str::new(b"");
         check(unsafe { (self.host().call_request_body)(self.handle, &mut body) })?;
-        Ok(unsafe { take(body) })
+        Ok(unsafe { body.bytes() })
     }
     /// `return req.delay(20);`
     pub fn delay(&self, ms: u32) -> i32 {
@@ -364,25 +170,93 @@ impl<'a> Call<'a> {
         unsafe { (self.host().call_state)(self.handle) }
     }
 
+    /// Zeroed memory that lives as long as the call; None when the call has used up its share.
+    #[allow(clippy::mut_from_ref)] // each time another piece
+    pub fn alloc(&self, size: usize) -> Option<&'a mut [u8]> {
+        let memory = unsafe { (self.host().call_alloc)(self.handle, size) } as *mut u8;
+        if memory.is_null() {
+            return None;
+        }
+        Some(unsafe { core::slice::from_raw_parts_mut(memory, size) })
+    }
+    /// Leaves a copy of the value for later plugins of this call, under a key that the
+    /// plugins agree on. C sees a pointer to it.
+    pub fn set<T: Copy + Send + Sync + 'static>(&self, key: &str, value: T) -> Result<()> {
+        if align_of::<T>() > ALIGNMENT {
+            return Err(Error(-EINVAL));
+        }
+        let place = self.alloc(size_of::<T>()).ok_or(Error(-ENOMEM))?.as_mut_ptr() as *mut T;
+        unsafe { place.write(value) };
+        let key = Str::new(key.as_bytes());
+        check(unsafe { (self.host().call_set)(self.handle, key, place as *mut c_void) })
+    }
+    /// The same for a text, which is copied too. C sees an a6_str *.
+    pub fn set_text(&self, key: &str, text: &[u8]) -> Result<()> {
+        let copy = self.alloc(text.len()).ok_or(Error(-ENOMEM))?;
+        copy.copy_from_slice(text);
+        self.set(key, Str::new(copy))
+    }
+    /// What an earlier plugin left under the key.
+    ///
+    /// # Safety
+    /// Whoever left it means a T, and nobody changes it any more.
+    pub unsafe fn get<T: Sync>(&self, key: &str) -> Option<&'a T> {
+        ((self.host().call_get)(self.handle, Str::new(key.as_bytes())) as *const T).as_ref()
+    }
+    /// # Safety
+    /// As for get: it was left by set_text, or is an a6_str that C left.
+    pub unsafe fn get_text(&self, key: &str) -> Option<&'a [u8]> {
+        self.get::<Str>(key)?.bytes()
+    }
+
     fn change(&self, function: Change, name: &str, value: &[u8]) -> Result<()> {
-        check(unsafe { function(self.handle, give(name.as_bytes()), give(value)) })
+        check(unsafe { function(self.handle, Str::new(name.as_bytes()), Str::new(value)) })
     }
     fn give(&self, function: Give, data: &[u8]) -> Result<()> {
-        check(unsafe { function(self.handle, give(data)) })
+        check(unsafe { function(self.handle, Str::new(data)) })
     }
     fn at(&self, function: At, index: usize) -> Option<Named<'a>> {
-        let mut pair = Pair { name: give(b""), value: give(b"") };
+        let mut pair = Pair { name: Str::new(b""), value: Str::new(b"") };
         if unsafe { function(self.handle, index, &mut pair) } < 0 {
             return None;
         }
-        Some(unsafe { (take(pair.name).unwrap_or(b""), take(pair.value)) })
+        Some(unsafe { (pair.name.bytes().unwrap_or(b""), pair.value.bytes()) })
     }
     fn find(&self, find: Find, at: At, name: &str) -> Option<&'a [u8]> {
         let mut index = 0;
-        if unsafe { find(self.handle, give(name.as_bytes()), &mut index) } < 0 {
+        if unsafe { find(self.handle, Str::new(name.as_bytes()), &mut index) } < 0 {
             return None;
         }
         self.at(at, index)?.1
+    }
+}
+
+/// The right to finish a suspended call, which is a Request or a Response. When it is
+/// dropped instead, the call fails.
+pub struct Pending<Phase> {
+    right: *mut Handle,
+    call: *mut Handle,
+    phase: PhantomData<Phase>,
+}
+
+// The call goes with it: suspend took it from the filter.
+unsafe impl<Phase> Send for Pending<Phase> {}
+
+impl<Phase> Pending<Phase> {
+    /// Goes on with OK, or ends with ERROR. An error means that it was too late.
+    pub fn resume(self, result: i32) -> Result<()> {
+        check(unsafe { ManuallyDrop::new(self).finish(result) })
+    }
+    /// # Safety
+    /// Nothing is done with it afterwards, not even drop.
+    unsafe fn finish(&mut self, result: i32) -> i32 {
+        ((*(*self.right).host).pending_resume)(self.right, result)
+    }
+}
+
+impl<Phase> Drop for Pending<Phase> {
+    fn drop(&mut self) {
+        unsafe { self.finish(ERROR) };
     }
 }
 
@@ -399,10 +273,29 @@ macro_rules! phase {
         }
 
         impl<'a> $name<'a> {
+            /// `let mut req = Request::new(&mut req);`
+            ///
             /// # Safety
-            /// handle is what the filter was given, and is used by this thread only.
-            pub unsafe fn new(handle: *mut Handle) -> $name<'a> {
-                $name(Call { handle, life: PhantomData })
+            /// It is the parameter that the filter was given.
+            pub unsafe fn new(parameter: &'a mut *mut Handle) -> $name<'a> {
+                $name(Call { handle: *parameter, life: PhantomData })
+            }
+            /// Hands the call over: the filter then returns PENDING, and whoever gets the
+            /// Pending finishes the call, in any thread. Err: it cannot wait, for want of
+            /// memory or because it does so already.
+            pub fn suspend(self) -> core::result::Result<Pending<$name<'static>>, $name<'a>> {
+                let right = unsafe { (self.host().call_suspend)(self.0.handle) };
+                if right.is_null() {
+                    return Err(self);
+                }
+                Ok(Pending { right, call: self.0.handle, phase: PhantomData })
+            }
+        }
+
+        impl Pending<$name<'static>> {
+            /// The call, to be used as the filter used it.
+            pub fn call(&mut self) -> $name<'_> {
+                $name(Call { handle: self.call, life: PhantomData })
             }
         }
     };
@@ -413,17 +306,17 @@ phase!(Request);
 impl<'a> Request<'a> {
     /// 4 or 16 bytes.
     pub fn source(&self) -> Option<&'a [u8]> {
-        unsafe { take((self.host().request_source)(self.0.handle)) }
+        unsafe { (self.host().request_source)(self.0.handle).bytes() }
     }
     pub fn source_text(&self) -> &'a [u8] {
-        unsafe { take((self.host().request_source_text)(self.0.handle)) }.unwrap_or(b"")
+        unsafe { (self.host().request_source_text)(self.0.handle).bytes() }.unwrap_or(b"")
     }
     /// By <a6/plugin.h>: 0 GET, 1 HEAD, 2 POST and so on.
     pub fn method(&self) -> u32 {
         unsafe { (self.host().request_method)(self.0.handle) }
     }
     pub fn path(&self) -> &'a [u8] {
-        unsafe { take((self.host().request_path)(self.0.handle)) }.unwrap_or(b"")
+        unsafe { (self.host().request_path)(self.0.handle).bytes() }.unwrap_or(b"")
     }
     pub fn arg_count(&self) -> usize {
         unsafe { (self.host().request_arg_count)(self.0.handle) }
@@ -495,9 +388,9 @@ impl<'a> Response<'a> {
         self.find(self.host().response_find_header, self.host().response_header_at, name)
     }
     pub fn body(&self) -> Result<&'a [u8]> {
-        let mut body = give(b"");
+        let mut body = Str::new(b"");
         check(unsafe { (self.host().response_body)(self.0.handle, &mut body) })?;
-        Ok(unsafe { take(body) }.unwrap_or(b""))
+        Ok(unsafe { body.bytes() }.unwrap_or(b""))
     }
     pub fn set_status(&mut self, status: u32) -> Result<()> {
         check(unsafe { (self.host().response_set_status)(self.0.handle, status) })

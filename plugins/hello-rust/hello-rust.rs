@@ -12,8 +12,8 @@ struct Conf {
     body: Vec<u8>,
 }
 
-unsafe extern "C" fn parse_conf(env: *mut Handle, text: Str, conf: *mut *mut c_void) -> i32 {
-    let mut env = Env::new(env);
+unsafe extern "C" fn parse_conf(mut env: *mut Handle, text: Str, conf: *mut *mut c_void) -> i32 {
+    let mut env = Env::new(&mut env);
     match json::read_body(core::slice::from_raw_parts(text.data, text.len)) {
         Ok(body) => {
             *conf = Box::into_raw(Box::new(Conf { body })) as *mut c_void;
@@ -36,8 +36,8 @@ fn answer(req: &mut Request, body: &[u8]) -> a6::Result<()> {
     req.answer_write(body)
 }
 
-unsafe extern "C" fn request_filter(req: *mut Handle, conf: *mut c_void) -> i32 {
-    let mut req = Request::new(req);
+unsafe extern "C" fn request_filter(mut req: *mut Handle, conf: *mut c_void) -> i32 {
+    let mut req = Request::new(&mut req);
     let conf = &*(conf as *const Conf);
     match answer(&mut req, &conf.body) {
         Ok(()) => a6::OK,

@@ -70,7 +70,7 @@ static bool is_name(const char *name)
 /* Names of which a project's other files and identifiers are made (a6.rs, tests.rs). */
 static bool is_taken(const char *name)
 {
-    return strcmp(name, "a6") == 0 || strcmp(name, "tests") == 0;
+    return strcmp(name, "a6") == 0 || strcmp(name, "a6_abi") == 0 || strcmp(name, "tests") == 0;
 }
 
 static bool is_language(const char *language)

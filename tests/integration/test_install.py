@@ -50,7 +50,7 @@ BLOCK = re.compile(r"(?:<!-- (file|needs): (\S+) -->\n)?```(\w+)\n(.*?)```", re.
 
 
 def is_there(tool, env):
-    return shutil.which(tool) or subprocess.run(["pkg-config", "--exists", tool], env=env,
+    return shutil.which(tool, path=env["PATH"]) or subprocess.run(["pkg-config", "--exists", tool], env=env,
                                                 check=False).returncode == 0
 
 

@@ -86,6 +86,7 @@ def test_makes_it_elsewhere_and_overwrites_nothing(tmp_path):
     ([".a"], "a plugin's name has"),
     (["a" * 65], "a plugin's name has"),
     (["a6", "--lang", "rust"], "the project has a file of this name itself"),
+    (["a6_abi", "--lang", "rust"], "the project has a file of this name itself"),
     (["tests", "--lang", "rust"], "the project has a file of this name itself"),
     (["a", "--lang", "go"], "--lang: want c, cpp or rust"),
 ])
