@@ -212,6 +212,8 @@ struct ngx_http_ext_plugin_call_s {
     ngx_uint_t                     lost;
     ngx_uint_t                     questions;    /* that the runner has asked */
     uint64_t                       started;      /* us */
+    ngx_int_t                      refuse;       /* the status of a failure that
+                                                    the client brings about */
     ngx_int_t                      rc;           /* when done */
 
     unsigned                       waiting:1;    /* is in conf->waiting */

@@ -376,6 +376,7 @@ ngx_http_ext_plugin_call_done(ngx_http_ext_plugin_call_t *call, ngx_int_t rc)
 static void
 ngx_http_ext_plugin_call_failed(ngx_http_ext_plugin_call_t *call)
 {
+    ngx_uint_t                       degrade;
     ngx_http_request_t              *r;
     ngx_http_ext_plugin_ctx_t       *ctx;
     ngx_http_ext_plugin_loc_conf_t  *elcf;
@@ -388,6 +389,9 @@ ngx_http_ext_plugin_call_failed(ngx_http_ext_plugin_call_t *call)
         call->talk.error = "cannot be called: no memory";
     }
 
+    /* or clients could choose to get past the plugins */
+    degrade = elcf->degradation && call->refuse == 0;
+
     ctx->error.data = (u_char *) call->talk.error;
     ctx->error.len = ngx_strlen(call->talk.error);
 
@@ -395,15 +399,15 @@ ngx_http_ext_plugin_call_failed(ngx_http_ext_plugin_call_t *call)
                   "ext_plugin_%V: the runner at %V %s%s",
                   &ngx_http_ext_plugin_phase_names[call->phase],
                   &call->talk.runner->name, call->talk.error,
-                  elcf->degradation ? ", going on without it" : "");
+                  degrade ? ", going on without it" : "");
 
-    if (elcf->degradation) {
+    if (degrade) {
         ctx->outcome[call->phase] = NGX_HTTP_EXT_PLUGIN_DEGRADED;
         call->rc = NGX_OK;
 
     } else {
         ctx->outcome[call->phase] = NGX_HTTP_EXT_PLUGIN_FAILED;
-        call->rc = NGX_HTTP_SERVICE_UNAVAILABLE;
+        call->rc = call->refuse ? call->refuse : NGX_HTTP_SERVICE_UNAVAILABLE;
     }
 }
 

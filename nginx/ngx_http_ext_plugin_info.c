@@ -14,6 +14,8 @@ static ngx_int_t ngx_http_ext_plugin_info_req_body(
     ngx_http_ext_plugin_call_t *call);
 static ngx_int_t ngx_http_ext_plugin_info_resp_body(
     ngx_http_ext_plugin_call_t *call);
+static ngx_int_t ngx_http_ext_plugin_too_large(
+    ngx_http_ext_plugin_call_t *call);
 static ngx_int_t ngx_http_ext_plugin_answer(ngx_http_ext_plugin_call_t *call,
     struct wire_str *result);
 static ngx_int_t ngx_http_ext_plugin_answer_body(
@@ -142,6 +144,7 @@ ngx_http_ext_plugin_info_req_body(ngx_http_ext_plugin_call_t *call)
         {
             call->talk.error = "asked for a request body that was sent to the "
                                "upstream without buffering";
+            call->refuse = NGX_HTTP_SERVICE_UNAVAILABLE;
             return NGX_ERROR;
         }
 
@@ -210,6 +213,28 @@ ngx_http_ext_plugin_info_body(ngx_http_ext_plugin_call_t *call, ngx_int_t rc)
 }
 
 
+/* A request's body is as large as its client likes. */
+
+static ngx_int_t
+ngx_http_ext_plugin_too_large(ngx_http_ext_plugin_call_t *call)
+{
+    ngx_http_ext_plugin_ctx_t  *ctx;
+
+    ctx = ngx_http_ext_plugin_get_ctx(call->request);
+
+    if (ctx->resp_info) {
+        call->talk.error = "asked for a response body that is too large";
+
+    } else {
+        call->talk.error = "asked for a request body that is larger than "
+                           "ext_plugin_max_body or a frame";
+        call->refuse = NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+    }
+
+    return NGX_ERROR;
+}
+
+
 static ngx_int_t
 ngx_http_ext_plugin_answer(ngx_http_ext_plugin_call_t *call,
     struct wire_str *result)
@@ -221,10 +246,12 @@ ngx_http_ext_plugin_answer(ngx_http_ext_plugin_call_t *call,
 
     rc = message_write_extra_info_reply(&talk->out, *result);
 
+    if (rc == -EMSGSIZE) {
+        return ngx_http_ext_plugin_too_large(call);
+    }
+
     if (rc != 0) {
-        talk->error = (rc == -EMSGSIZE)
-                      ? "asked for a body that no frame has room for"
-                      : "asked for what there is no memory for";
+        talk->error = "asked for what there is no memory for";
         return NGX_ERROR;
     }
 
@@ -288,11 +315,7 @@ ngx_http_ext_plugin_answer_body(ngx_http_ext_plugin_call_t *call)
     }
 
     if (size > (off_t) elcf->max_body || size > (off_t) FRAME_PAYLOAD_MAX) {
-        call->talk.error = ctx->resp_info
-                           ? "asked for a response body that is too large"
-                           : "asked for a request body that is larger than "
-                             "ext_plugin_max_body";
-        return NGX_ERROR;
+        return ngx_http_ext_plugin_too_large(call);
     }
 
     /* an empty request body is none; the writer does not look at the data */

@@ -117,12 +117,9 @@ ngx_http_ext_plugin_req_handler(ngx_http_request_t *r, ngx_uint_t phase)
 
     if (r->method < NGX_HTTP_GET || r->method > NGX_HTTP_TRACE) {
         call->starting = 1;
+        call->refuse = NGX_HTTP_NOT_IMPLEMENTED;
         call->talk.error = "cannot be told of this request's method";
         ngx_http_ext_plugin_call_done(call, NGX_ERROR);
-
-        if (call->rc == NGX_HTTP_SERVICE_UNAVAILABLE) {
-            call->rc = NGX_HTTP_NOT_IMPLEMENTED;
-        }
 
         return ngx_http_ext_plugin_req_result(r, ctx);
     }

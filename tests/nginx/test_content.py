@@ -92,10 +92,13 @@ def test_the_log_has_the_status_that_was_sent(nginx, runner):
     assert nginx.get("/none").status == 410
     assert " 410 [rewrite]" in nginx.access()[-1]
 
-def test_a_request_body_that_nginx_did_not_keep(nginx, runner, upstream):
-    """A part of it would be worse than none."""
+
+@pytest.mark.parametrize("degrade", ["on", "off"])
+def test_a_request_body_that_nginx_did_not_keep(nginx, runner, upstream, degrade):
+    """A part of it would be worse than none, and so would be no plugin at all."""
     start(nginx, runner, {"ask": ["req_body"]}, proxy(upstream)
-          + "proxy_request_buffering off; proxy_http_version 1.1;")
+          + "proxy_request_buffering off; proxy_http_version 1.1;"
+          + "ext_plugin_allow_degradation %s;" % degrade)
     assert nginx.get("/", method="POST", body=BIG[:300000]).status == 503
     assert "without buffering" in nginx.log()
     for body in (None, b"came with the header"):

@@ -114,12 +114,21 @@ def test_limits(nginx, runner, upstream, limit, size, good, degrade):
     r = nginx.get("/", method="POST", body=body)
     if good:
         assert r.status == 200 and runner.calls[0].answers == [body]
-    elif degrade == "on":
-        assert r.status == 200 and len(upstream.requests[0][3]) == size
-    else:
-        assert r.status == 503
-    if not good:
-        assert "asked for a" in nginx.log()
+    else:  # or a client could choose to go on without the plugins
+        assert r.status == 413 and not upstream.requests
+        assert "asked for a request body that is larger" in nginx.log()
+
+
+@pytest.mark.parametrize("degrade", ["on", "off"])
+def test_a_request_body_beyond_the_limit_in_the_response_phase(nginx, runner, upstream, degrade):
+    nginx.start(server="""location / { %s %s %s ext_plugin_max_body 10;
+        ext_plugin_allow_degradation %s; }""" % (
+        use(runner), post_resp({"ask": ["req_body"]}), proxy(upstream), degrade))
+    r = nginx.get("/", method="POST", body="x" * 20)
+    assert r.status == 503 and b"xxxx" not in r.body
+    assert nginx.access()[-1].endswith(" 503 [error] [%s] [%s]" % (
+        nginx.access()[-1].split("[")[2].split("]")[0],
+        "asked for a request body that is larger than ext_plugin_max_body or a frame"))
 
 
 def test_resp_body_in_the_request_phase(nginx, runner):
