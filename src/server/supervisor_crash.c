@@ -94,8 +94,8 @@ static void say_inside(const char *what, const char *name, const struct inside *
         log_error("%s plugin %s, %s", what, name, phase);
 }
 
-/* Says what plugin code was open when nobody knows which thread it was. If it was one
- * plugin's only, that one's name is left. */
+/* Says what plugin code was open in any thread. If it was one plugin's only, that one's
+ * name is left. */
 static bool only_one_open(const struct scoreboard_worker *board, char name[SCOREBOARD_NAME])
 {
     char other[SCOREBOARD_NAME];
@@ -127,7 +127,9 @@ static bool find_culprit(const struct scoreboard_worker *board, char name[SCOREB
         log_error("it was in plugin %s, in a thread of its own or a callback", name);
         return true;
     }
-    return only_one_open(board, name);
+    /* One of ours that was outside of all plugins: what others had open then is worth
+     * knowing, and proves nothing. */
+    return only_one_open(board, name) && crash->thread < 0;
 }
 
 /* ---- what a dead worker leaves ---- */

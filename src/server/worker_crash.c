@@ -84,11 +84,17 @@ static void crash_handler(int signal_number, siginfo_t *info, void *context)
     raise(signal_number);
 }
 
+void crash_own_end(void)
+{
+    if (crash_board && getpid() == crash_board->pid)
+        crash_board->crash.thread = own_slot();
+}
+
 /* exit() runs this in the thread that called it. */
 static void exit_handler(void)
 {
-    if (!crash_ended && getpid() == crash_board->pid)
-        crash_board->crash.thread = own_slot();
+    if (!crash_ended)
+        crash_own_end();
 }
 
 void crash_init(struct scoreboard_worker *board)

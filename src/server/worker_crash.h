@@ -18,6 +18,10 @@ void crash_know(const struct registry *registry);
 /* The process ends in order from here on: exit() is nobody's mistake. */
 void crash_end(void);
 
+/* This thread ends the process, with _exit, for a reason of its own: no plugin that is
+ * open in another one is to blame. */
+void crash_own_end(void);
+
 /* Gives the calling thread a stack of its own for signals, so that a stack overflow is
  * told too; NULL: no memory, and it goes without. */
 void *crash_stack_enter(void);

@@ -163,6 +163,7 @@ void worker_lost_descriptor(const char *which, int error)
     log_error("the worker has lost its %s (%s): a plugin closes descriptors that are not its "
               "own? another worker takes its place",
               which, strerror(error));
+    crash_own_end();
     _exit(1);
 }
 

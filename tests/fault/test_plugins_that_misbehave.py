@@ -157,6 +157,21 @@ def test_a_plugin_that_closes_descriptors_it_does_not_own(start, load):
     lost_at_most(running, 4)
 
 
+def test_the_one_that_is_inside_its_filter_then_is_not_to_blame(start):
+    """A worker that has lost its descriptors ends itself, when who closed them has returned."""
+    runner = start()
+    runner.forgiven = True
+    for n in range(3):
+        with Conn(runner.socket_path) as sleeper:
+            sleeper.start_req_call(sleeper.prepare_conf([("innocent", "sleep")], "route#sleep"))
+            call(runner, "nap")  # by then the other one sleeps
+            call(runner, "close")
+            wait_until(lambda: runner.count_output("it had open: plugin innocent") == n + 1,
+                       "the end of worker %d" % n)
+    assert call(runner, "ok").body == b"one"
+    assert runner.count_output("quarantined") == 0
+
+
 def test_the_others_are_answered_while_all_threads_are_inside_sleepers(start, load):
     runner = start("--pool-threads", "2")
     running = load(runner)
