@@ -130,17 +130,22 @@ static void hear(struct supervisor *supervisor, unsigned place,
     }
 }
 
-void supervisor_hear_worker(struct supervisor *supervisor, unsigned place)
+/* False: that was its last word. */
+static bool hear_all(struct supervisor *supervisor, unsigned place)
 {
-    const struct supervisor_worker *worker = &supervisor->workers[place];
     struct control_message message;
     int error;
 
-    while (!(error = control_receive(worker->control_fd, &message)))
+    while (!(error = control_receive(supervisor->workers[place].control_fd, &message)))
         hear(supervisor, place, &message);
+    return error != -EPIPE;
+}
+
+void supervisor_hear_worker(struct supervisor *supervisor, unsigned place)
+{
     /* It is dead, or as good as dead: a plugin has closed what is not its own. */
-    if (error == -EPIPE)
-        kill(worker->pid, SIGKILL);
+    if (!hear_all(supervisor, place))
+        kill(supervisor->workers[place].pid, SIGKILL);
 }
 
 /* A worker that was to serve has died: when may the next one start? */
@@ -179,8 +184,9 @@ static void promote_replacement(struct supervisor *supervisor)
 
 static void bury(struct supervisor *supervisor, unsigned place, int status)
 {
-    /* What it said before it died: connections, perhaps, or why it could not start. */
-    supervisor_hear_worker(supervisor, place);
+    /* What it said before it died: connections, perhaps, or why it could not start. Its
+     * number may be another process's by now. */
+    (void)hear_all(supervisor, place);
     struct supervisor_worker worker = supervisor->workers[place];
     bool in_order = WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
                     (worker.state == WORKER_LEAVING || supervisor->stopping);
