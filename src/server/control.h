@@ -14,7 +14,7 @@
 enum control_type {
     CONTROL_READY = 1,  /* worker: plugins are loaded */
     CONTROL_FAILED,     /* worker: could not start; text says why; it exits */
-    CONTROL_SERVE,      /* supervisor: the socket listens, begin */
+    CONTROL_SERVE,      /* supervisor: the socket listens, begin; or: look, connections wait */
     CONTROL_DRAIN,      /* supervisor: finish within `value` ms, exit */
     CONTROL_HAND_OVER,  /* supervisor: accept nothing more, give each connection back when idle,
                            exit when the last is gone */

@@ -65,9 +65,10 @@ struct supervisor {
     bool watch_stdin;      /* its end means that the gateway died */
     bool published;
     bool stopping;
-    bool reload_wanted; /* begins as soon as nothing else is under way */
-    bool reload_waits;  /* for workers that leave; which was said */
-    bool reloading;     /* all are being replaced, not one */
+    bool reload_wanted;  /* begins as soon as nothing else is under way */
+    bool reload_waits;   /* for workers that leave; which was said */
+    bool reloading;      /* all are being replaced, not one */
+    uint64_t look_at_ms; /* then connections are not to wait any more that wait now; 0: none do */
     char reload_why[64];
     uint64_t saved_prepared; /* what the conf file has */
 
@@ -136,6 +137,10 @@ void supervisor_replacement_ready(struct supervisor *supervisor);
 void supervisor_replacement_failed(struct supervisor *supervisor);
 
 /* ---- supervisor_handover.c ---- */
+
+/* Whether more may be sent to it than orders. Those must find room however many connections
+ * come: a worker that cannot be told to leave, or to drain, would lose all it has. */
+bool supervisor_has_room(const struct supervisor_worker *worker);
 
 /* Gives a connection, whose fd it closes, to a worker that serves, as soon as there is
  * one with room for it. */

@@ -32,10 +32,8 @@ static bool make_room(struct handover *handover)
     return true;
 }
 
-/* The kernel calls a socket writable while no more than a quarter of its buffer is taken.
- * The rest is for orders, which must find room however many connections come: a worker
- * that cannot be told to leave, or to drain, would lose all it has. */
-static bool has_room(const struct supervisor_worker *worker)
+/* The kernel calls a socket writable while no more than a quarter of its buffer is taken. */
+bool supervisor_has_room(const struct supervisor_worker *worker)
 {
     struct pollfd control = {.fd = worker->control_fd, .events = POLLOUT};
 
@@ -48,7 +46,7 @@ static bool give(struct supervisor *supervisor, int fd)
     for (unsigned tries = 0; tries < SCOREBOARD_WORKERS; tries++) {
         struct supervisor_worker *worker =
             &supervisor->workers[supervisor->handover.next_worker++ % SCOREBOARD_WORKERS];
-        if (worker->state == WORKER_SERVING && has_room(worker) &&
+        if (worker->state == WORKER_SERVING && supervisor_has_room(worker) &&
             control_send(worker->control_fd, CONTROL_CONNECTION, 0, NULL, fd) == 0)
             return true;
     }

@@ -5,11 +5,14 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "server/supervisor.h"
 #include "server/worker_privileges.h"
 
 #define FAILED_WAIT_MS 10
+/* A connection that waits so long has woken nobody who took it. */
+#define BACKLOG_PATIENCE_MS 50u
 
 static void reopen_log(struct supervisor *supervisor)
 {
@@ -65,9 +68,47 @@ static void read_stdin(struct supervisor *supervisor)
     supervisor->watch_stdin = false;
 }
 
+static bool connections_wait(const struct supervisor *supervisor)
+{
+    struct pollfd listener = {.fd = supervisor->listener.fd, .events = POLLIN};
+
+    return poll(&listener, 1, 0) > 0 && listener.revents & POLLIN;
+}
+
+/*
+ * The kernel wakes one worker for a connection. If that one is stopped before it accepts
+ * (SIGSTOP, a debugger), the others sleep on, and the connection waits for the next one to
+ * come. So where there are several, the supervisor has an eye on the listening socket, and
+ * has all of them look.
+ */
+static int watch_backlog(struct supervisor *supervisor, int milliseconds, struct pollfd *listener)
+{
+    unsigned all = SCOREBOARD_WORKERS - supervisor_count_workers(supervisor, WORKER_NONE);
+    bool several = all > 1 && supervisor_count_workers(supervisor, WORKER_SERVING);
+    uint64_t now = clock_ms();
+
+    *listener = (struct pollfd){.fd = -1, .events = POLLIN};
+    if (supervisor->look_at_ms && now >= supervisor->look_at_ms) {
+        bool waits = connections_wait(supervisor);
+        supervisor->look_at_ms = waits && several ? now + BACKLOG_PATIENCE_MS : 0;
+        for (unsigned i = 0; waits && i < SCOREBOARD_WORKERS; i++) {
+            const struct supervisor_worker *worker = &supervisor->workers[i];
+            if (worker->state == WORKER_SERVING && supervisor_has_room(worker))
+                (void)control_send(worker->control_fd, CONTROL_SERVE, 0, NULL, -1);
+        }
+    }
+    if (!supervisor->look_at_ms) {
+        if (several)
+            listener->fd = supervisor->listener.fd;
+        return milliseconds;
+    }
+    int wait = (int)(supervisor->look_at_ms - now);
+    return milliseconds < 0 || milliseconds > wait ? wait : milliseconds;
+}
+
 void supervisor_wait(struct supervisor *supervisor, int milliseconds)
 {
-    enum { SIGNALS, STDIN, FILES, FIRST_WORKER };
+    enum { SIGNALS, STDIN, FILES, LISTENER, FIRST_WORKER };
     struct pollfd fds[FIRST_WORKER + SCOREBOARD_WORKERS];
     unsigned place[FIRST_WORKER + SCOREBOARD_WORKERS];
     nfds_t count = FIRST_WORKER;
@@ -77,6 +118,7 @@ void supervisor_wait(struct supervisor *supervisor, int milliseconds)
     fds[STDIN] =
         (struct pollfd){.fd = supervisor->watch_stdin ? STDIN_FILENO : -1, .events = POLLIN};
     fds[FILES] = (struct pollfd){.fd = supervisor->watch_fd, .events = POLLIN};
+    milliseconds = watch_backlog(supervisor, milliseconds, &fds[LISTENER]);
     for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
         const struct supervisor_worker *worker = &supervisor->workers[i];
         if (worker->state == WORKER_NONE)
@@ -97,6 +139,8 @@ void supervisor_wait(struct supervisor *supervisor, int milliseconds)
             supervisor_hear_worker(supervisor, place[i]);
     }
     supervisor_deliver(supervisor);
+    if (fds[LISTENER].revents & POLLIN)
+        supervisor->look_at_ms = clock_ms() + BACKLOG_PATIENCE_MS;
     if (fds[SIGNALS].revents)
         read_signals(supervisor);
     supervisor_reap(supervisor); /* a worker's end may be seen before its signal */

@@ -295,8 +295,11 @@ static bool read_inbox(struct loop *loop)
             (void)conn_hand_over(conns);
         conns = next;
     }
-    if (accept)
+    if (accept) {
         accept_start(loop);
+        if (loop->accepting)
+            (void)accept_some(loop);
+    }
     while ((exchange = take_news(loop, &news))) {
         if (conn_news(exchange, news) == CONN_LOOP_LOST)
             return false;

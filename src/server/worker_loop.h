@@ -73,7 +73,7 @@ struct loop {
     pthread_mutex_t inbox_lock;
     struct exchange *inbox; /* newest first */
     struct conn *inbox_conns;
-    bool inbox_accept; /* begin to accept */
+    bool inbox_accept; /* accept */
 };
 
 int loop_create(struct loop **loop, struct worker *worker, unsigned number);
@@ -99,7 +99,7 @@ void loop_post_conn(struct loop *loop, struct conn *conn);
 /* Any thread: has the driver look at the worker's and the loop's flags. */
 void loop_wake(struct loop *loop);
 
-/* Any thread: the listening socket is ready. */
+/* Any thread: the listening socket is ready, or connections wait there. */
 void loop_post_accept(struct loop *loop);
 
 /* A spare exchange or a new one, for the connection; NULL: no memory. */

@@ -138,6 +138,19 @@ def test_a_stop_with_a_worker_that_does_not_run(start, load, number):
     assert running.wrong == []
 
 
+def test_a_connection_that_wakes_one_that_does_not_take_it(start):
+    """It is taken by another one, and not when the next connection comes."""
+    runner = start()
+    runner.forgiven = True
+    conn = runner.connect()
+    stays = start_call(runner, "sleep")  # so that the old worker does
+    conn.req_call(conn.prepare_conf([("faults", "swallow")]))
+    runner.signal(signal.SIGHUP)
+    while stays.is_quiet():
+        assert call(runner, "ok").body == b"one"
+    assert stays.receive().body == b"one"
+
+
 def test_two_workers_that_are_to_be_replaced_at_the_same_time(start, load):
     runner = start("--workers", "2", "--max-calls", "600")
     running = load(runner, connections=12)

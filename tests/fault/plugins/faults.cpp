@@ -12,6 +12,8 @@
 #include <sched.h>
 #include <stdexcept>
 #include <string>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 #include <thread>
 #include <time.h>
 #include <unistd.h>
@@ -52,6 +54,27 @@ void wait(long ms)
 
     while (nanosleep(&rest, &rest) != 0)
         ;
+}
+
+// Is woken by connections in place of a worker and takes none, as a worker that is stopped at
+// that moment.
+void swallow()
+{
+    struct epoll_event event = {};
+    int listening = 0;
+    socklen_t size = sizeof(listening);
+    int set = epoll_create1(0);
+
+    event.events = EPOLLIN | EPOLLEXCLUSIVE;
+    for (int fd = 3; fd < 100; fd++) {
+        if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening)
+            epoll_ctl(set, EPOLL_CTL_ADD, fd, &event);
+    }
+    std::thread([set] {
+        struct epoll_event ready;
+        for (;; wait(1))
+            epoll_wait(set, &ready, 1, -1);
+    }).detach();
 }
 
 void deadlock()
@@ -128,6 +151,8 @@ void commit(const std::string &name)
         wait(2000);
     else if (name == "nap")
         wait(20);
+    else if (name == "swallow")
+        swallow();
     else if (name == "deadlock")
         deadlock();
     else if (name == "leak")
