@@ -19,6 +19,14 @@ def serves(path):
         return conn.req_call(conn.prepare_conf(ANSWER)).body == b"hello"
 
 
+def is_deserted(path):
+    try:
+        Conn(path).close()
+        return False
+    except ConnectionRefusedError:
+        return True
+
+
 def inode(path):
     about = os.stat(path)
     return about.st_dev, about.st_ino
@@ -83,6 +91,7 @@ def test_the_socket_of_a_runner_that_was_killed_is_replaced(start, tmp_path):
     first.kill()
     first.forgiven = True
     assert path.exists()
+    wait_until(lambda: is_deserted(path), "the end of its workers")
     start(socket_path=path)
     assert serves(path)
 
