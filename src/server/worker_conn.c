@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/worker_conn.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 
 /* Replies to pipelined calls are collected up to here, then sent. */
 #define COLLECT_MAX ((size_t)65536)
+
+static_assert(sizeof(void *) != 8 || sizeof(struct conn) == 48, "docs/ tell this size");
 
 int conn_adopt(struct loop *loop, struct conn *conn)
 {
