@@ -90,7 +90,7 @@ static int take_port(const char *text, long *port)
 
     *port = strtol(text, &end, 10);
     if (end == text || *end || *port < 1 || *port > 65535)
-        return usage("a port is 1 to 65535");
+        return usage("a port is a number from 1 to 65535");
     return 0;
 }
 

@@ -60,9 +60,9 @@ int prerequisites_module(const char *named, char *path, size_t size, struct erro
     }
     /* nginx takes a relative path for one below its own folder. */
     if (!realpath(named, real))
-        return error_set(error, "%s: %s", named, strerror(errno));
+        return error_set(error, "--nginx-module %s: %s", named, strerror(errno));
     if (snprintf(path, size, "%s", real) >= (int)size)
-        return error_set(error, "%s: %s", named, strerror(ENAMETOOLONG));
+        return error_set(error, "--nginx-module %s: %s", named, strerror(ENAMETOOLONG));
     return 0;
 }
 
@@ -82,5 +82,7 @@ int prerequisites_port(long port, const char *option, struct error *error)
                          "port %ld is in use by another process; end that, or take another port "
                          "with %s",
                          port, option);
-    return problem ? error_set(error, "port %ld: %s", port, strerror(problem)) : 0;
+    return problem ? error_set(error, "port %ld: %s; take another one with %s", port,
+                               strerror(problem), option)
+                   : 0;
 }

@@ -43,7 +43,7 @@ def test_ports_in_use(dev):
 @pytest.mark.parametrize("options, why", [
     (["--nginx", "/nonexistent/nginx"], "there is no /nonexistent/nginx; on Debian: apt-get"),
     (["--nginx", "no-such-nginx"], "there is no no-such-nginx"),
-    (["--nginx-module", "/nonexistent.so"], "/nonexistent.so: No such file"),
+    (["--nginx-module", "/nonexistent.so"], "--nginx-module /nonexistent.so: No such file"),
     (["--plugin", "/nonexistent.so"], "the runner has ended at its start"),
     (["--routes", "missing.yaml"], "missing.yaml: cannot be read: No such file"),
     (["--config", "missing.yaml"], "missing.yaml: cannot be read: No such file"),
