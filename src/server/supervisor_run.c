@@ -29,18 +29,24 @@
 /* The gateway may use a token for as long as it says; a little longer is never wrong. */
 #define TTL_PER_SECOND_MS 1200u
 
-static int fail(const char *text)
-{
-    log_error("%s", text);
-    return 1;
-}
-
 const char *supervisor_log_file(const a6_runner_config *config)
 {
     if (config->log_file)
         return config->log_file;
     return config->mode != A6_MODE_DEV && config->log_fd < 0 && !config->log_function ? PROD_LOG
                                                                                       : NULL;
+}
+
+/* A log in a file is not where one who starts the runner looks first. */
+static int fail(const a6_runner_config *config, const char *text)
+{
+    const char *file = supervisor_log_file(config);
+
+    if (*text)
+        log_error("%s", text);
+    if (file)
+        fprintf(stderr, "the runner has not started; its log %s says why\n", file);
+    return 1;
 }
 
 static int open_log(const a6_runner_config *config)
@@ -292,7 +298,7 @@ int a6_runner_run(const a6_runner_config *config)
     if (!failed || failed == -ECANCELED)
         log_info("stopping");
     else
-        status = *error ? fail(error) : 1;
+        status = fail(config, error);
     stop(&supervisor);
     save_confs(&supervisor);
     listener_close(&supervisor.listener);

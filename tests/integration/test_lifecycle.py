@@ -258,6 +258,13 @@ def test_prod_mode_logs_warnings_to_a_file_in_a_folder_that_it_makes(start, tmp_
     assert "loud" not in runner.output()
 
 
+def test_prod_mode_says_on_stderr_where_it_said_why_it_does_not_start(tmp_path):
+    status, output = run_to_end(tmp_path, "-m", "prod", "--plugin", "/nowhere.so", cwd=tmp_path)
+    assert status == 1
+    assert output == "the runner has not started; its log logs/runner.log says why\n"
+    assert "cannot open plugin /nowhere.so" in (tmp_path / "logs/runner.log").read_text()
+
+
 def test_prof_mode_leaves_a_profile_that_names_where_the_time_went(start, tmp_path):
     home = tmp_path / "home"
     home.mkdir()
