@@ -172,3 +172,15 @@ def test_limits_and_proxy_cache(nginx, runner, upstream):
         assert r.body == BIG and r.header("x") == "y"
     assert len(upstream.requests) == 1
     assert [c.answers for c in runner.calls] == [[BIG]] * 3
+
+
+@pytest.mark.parametrize("what", [{"ask": ["req_body"]}, {"rewrite": {"body": "new"}}])
+def test_a_body_that_is_too_large_and_an_error_page(nginx, runner, what):
+    """As in test_redirects, with HTTP/2: the body has no length that is known before."""
+    port, line = listen(nginx, "http2")
+    nginx.file("large.html", "large")
+    nginx.start(server="%s client_max_body_size 1k; error_page 413 /large.html; %s %s %s" % (
+        line, use(runner), pre_req(what), post_resp({})))
+    said = curl("--http2-prior-knowledge", "-T", "-", "-w", " %{http_code}",
+                "http://127.0.0.1:%d/" % port, data=b"x" * 5000)
+    assert said == b"large 413"
