@@ -20,8 +20,10 @@
 #ifndef CONF_STORE_H
 #define CONF_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "wire/message.h"
 
@@ -75,6 +77,10 @@ uint64_t conf_store_expires(struct conf_store *store, uint32_t token);
 /* Drops what has expired; gives the time in ms until it is worth calling again, 0
  * when the store is empty. */
 uint64_t conf_store_expire(struct conf_store *store, uint64_t now_ms);
+
+/* Whether the next call will not wait for another one's end. If not, *holder is the thread
+ * that is in the store just now. */
+bool conf_store_is_free(struct conf_store *store, pid_t *holder);
 
 struct conf_store_stats {
     uint32_t count;

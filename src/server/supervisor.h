@@ -70,7 +70,10 @@ struct supervisor {
     bool reloading;      /* all are being replaced, not one */
     uint64_t look_at_ms; /* then connections are not to wait any more that wait now; 0: none do */
     char reload_why[64];
-    uint64_t saved_prepared; /* what the conf file has */
+    uint64_t saved_prepared;  /* what the conf file has */
+    pid_t confs_holder;       /* the thread that had the store's lock at the last looks */
+    unsigned confs_looks;     /* so many in a row */
+    uint64_t confs_looked_ms; /* the last of them */
 
     struct supervisor_worker workers[SCOREBOARD_WORKERS];
     unsigned wanted;       /* how many are to serve */
@@ -163,6 +166,21 @@ void supervisor_note_crash(struct supervisor *supervisor, unsigned place,
 
 /* Lets quarantined plugins have another chance. */
 void supervisor_lift_quarantine(struct supervisor *supervisor);
+
+/* ---- supervisor_confs.c ---- */
+
+/* Drops what has expired, and saves now and then; milliseconds until it is due again. */
+uint64_t supervisor_keep_confs(struct supervisor *supervisor);
+
+/* Saves what the file has not, unless a worker has the store just now. */
+void supervisor_save_confs(struct supervisor *supervisor);
+
+/* How long a conf lives: the gateway may use a token for as long as it says; a little
+ * longer is never wrong. */
+static inline uint64_t supervisor_conf_ttl(const a6_runner_config *config)
+{
+    return (uint64_t)config->conf_expire_time * 1200u;
+}
 
 /* ---- supervisor_watch.c ---- */
 

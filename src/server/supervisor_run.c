@@ -21,13 +21,9 @@
 
 #define PROD_LOG "logs/runner.log"
 #define CELLS_MAX 65536u
-#define SAVE_EVERY_MS 1000
 #define WAIT_MAX_MS 3600000
 /* The gateway kills a second after SIGTERM. */
 #define KILL_AFTER_MS 40u
-
-/* The gateway may use a token for as long as it says; a little longer is never wrong. */
-#define TTL_PER_SECOND_MS 1200u
 
 const char *supervisor_log_file(const a6_runner_config *config)
 {
@@ -91,7 +87,7 @@ static int make_shared_memory(struct supervisor *supervisor)
     struct conf_store_limits limits = {
         .max_bytes = config->max_conf_bytes,
         .max_count = config->max_confs,
-        .ttl_ms = (uint64_t)config->conf_expire_time * TTL_PER_SECOND_MS,
+        .ttl_ms = supervisor_conf_ttl(config),
     };
     int error = conf_store_create(&heritage->store, &limits);
 
@@ -106,22 +102,6 @@ static int make_shared_memory(struct supervisor *supervisor)
         log_warn("the conf file %s is not used: %s; the gateway will prepare its confs anew",
                  config->conf_file, strerror(-loaded));
     return 0;
-}
-
-static void save_confs(struct supervisor *supervisor)
-{
-    const char *path = supervisor->config->conf_file;
-    struct conf_store_stats stats;
-
-    if (!path || !supervisor->heritage.store)
-        return;
-    conf_store_stats(supervisor->heritage.store, &stats);
-    if (stats.prepared == supervisor->saved_prepared)
-        return;
-    supervisor->saved_prepared = stats.prepared;
-    int error = conf_store_save(supervisor->heritage.store, path);
-    if (error)
-        log_error("the conf file %s cannot be written: %s", path, strerror(-error));
 }
 
 static int watch_signals(struct supervisor *supervisor)
@@ -221,11 +201,8 @@ static int sooner(int one, int other)
 /* Does what time alone brings; milliseconds until there is more of it. */
 static int keep_time(struct supervisor *supervisor)
 {
-    const a6_runner_config *config = supervisor->config;
     uint64_t now = clock_ms();
-    uint64_t expire = conf_store_expire(supervisor->heritage.store, now);
-    /* With no conf now, none expires before its whole time. */
-    uint64_t until = expire ? expire : (uint64_t)config->conf_expire_time * TTL_PER_SECOND_MS;
+    uint64_t until = supervisor_keep_confs(supervisor);
     int wait = until < WAIT_MAX_MS ? (int)until : WAIT_MAX_MS;
 
     if (supervisor->reload_at_ms && now >= supervisor->reload_at_ms) {
@@ -234,9 +211,6 @@ static int keep_time(struct supervisor *supervisor)
     }
     if (supervisor->reload_at_ms)
         wait = sooner(wait, (int)(supervisor->reload_at_ms - now));
-    save_confs(supervisor);
-    if (config->conf_file)
-        wait = sooner(wait, SAVE_EVERY_MS);
     wait = sooner(wait, supervisor_replace(supervisor));
     wait = sooner(wait, supervisor_fill_gaps(supervisor));
     return sooner(wait, supervisor_end_late_starts(supervisor));
@@ -266,7 +240,7 @@ static void stop(struct supervisor *supervisor)
     /* First the name: who connects from now on reaches the next runner, or nobody. */
     listener_withdraw(&supervisor->listener);
     supervisor_tell_workers(supervisor, CONTROL_DRAIN, supervisor->config->drain_ms);
-    save_confs(supervisor); /* while they drain: a disk may be slow */
+    supervisor_save_confs(supervisor); /* while they drain: a disk may be slow */
     while (supervisor_count_workers(supervisor, WORKER_NONE) < SCOREBOARD_WORKERS) {
         uint64_t now = clock_ms();
         if (now < kill_at) {
@@ -300,7 +274,7 @@ int a6_runner_run(const a6_runner_config *config)
     else
         status = fail(config, error);
     stop(&supervisor);
-    save_confs(&supervisor);
+    supervisor_save_confs(&supervisor);
     listener_close(&supervisor.listener);
     if (supervisor.signal_fd >= 0)
         close(supervisor.signal_fd);

@@ -63,12 +63,17 @@ def nothing_lost(running):
 
 # ---- processes ----
 
-def alive(pid):
+def state(pid):
+    """The kernel's letter for it; None: it is gone."""
     try:
         with open("/proc/%d/stat" % pid) as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+            return stat.read().rsplit(")", 1)[1].split()[0]
     except OSError:
-        return False
+        return None
+
+
+def alive(pid):
+    return state(pid) not in (None, "Z")
 
 
 def workers(runner):

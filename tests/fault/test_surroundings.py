@@ -10,7 +10,7 @@ import time
 import pytest
 
 import a6wire as wire
-from faults import lost_at_most, nothing_lost, start_call, workers
+from faults import lost_at_most, nothing_lost, start_call, state, wait_workers, workers
 from harness import Conn, run_to_end, sanitized, wait_until
 
 
@@ -19,6 +19,30 @@ def test_a_full_disk_drops_lines_and_no_call(start, load):
     running = load(runner)
     running.wait_answered(300)
     nothing_lost(running)
+
+
+def test_a_worker_is_stopped_while_it_has_the_conf_store(start, load, tmp_path):
+    """The supervisor does not wait for it, but ends it: nobody could prepare a conf."""
+    runner = start("--workers", "2", "--conf-store", tmp_path / "confs")
+    runner.forgiven = True
+    running = load(runner)
+    start_call(runner, "stop in the store")
+    runner.wait_output("holds the conf store")
+    with Conn(runner.socket_path) as conn:
+        assert conn.req_call(conn.prepare_conf([("innocent", "ok")], "route#new")).body == b"one"
+    running.wait_answered(100)
+    wait_workers(runner, 2)
+    lost_at_most(running, 6)
+
+
+def test_a_stop_while_a_worker_is_stopped_that_has_the_conf_store(start, tmp_path):
+    runner = start("--conf-store", tmp_path / "confs")
+    runner.forgiven = True
+    start_call(runner, "stop in the store")
+    wait_until(lambda: [pid for pid in workers(runner) if state(pid) == "T"], "the stopped one")
+    runner.signal(signal.SIGTERM)
+    assert runner.wait_exit() == 0
+    assert (tmp_path / "confs").exists()
 
 
 def test_the_descriptor_limit(start, load):

@@ -77,6 +77,21 @@ void swallow()
     }).detach();
 }
 
+// As a debugger could that attaches at the wrong moment: the lock is what lies first.
+void stop_in_the_store()
+{
+    std::ifstream maps("/proc/self/maps");
+    std::string line;
+
+    while (std::getline(maps, line)) {
+        if (line.find("a6-conf-store") == std::string::npos)
+            continue;
+        pthread_mutex_lock(reinterpret_cast<pthread_mutex_t *>(std::stoull(line, nullptr, 16)));
+        kill(getpid(), SIGSTOP);
+        return;
+    }
+}
+
 void deadlock()
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -153,6 +168,8 @@ void commit(const std::string &name)
         wait(20);
     else if (name == "swallow")
         swallow();
+    else if (name == "stop in the store")
+        stop_in_the_store();
     else if (name == "deadlock")
         deadlock();
     else if (name == "leak")

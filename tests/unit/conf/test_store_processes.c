@@ -378,6 +378,35 @@ static int drop_content(void **state)
     return 0;
 }
 
+/* One who may not wait for a process that was stopped inside sees so, and who it is. */
+static void test_a_process_is_stopped_in_it(void **state)
+{
+    struct conf_store *store = store_make(1 << 17, 200);
+    pid_t holder = -1;
+    int status;
+
+    (void)state;
+    uint32_t token = prepare_number(store, 1, 20, NOW);
+    assert_true(conf_store_is_free(store, &holder));
+    assert_int_equal(holder, 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        store_lock(store);
+        raise(SIGSTOP);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+    assert_false(conf_store_is_free(store, &holder));
+    assert_int_equal(holder, pid);
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(conf_store_is_free(store, &holder));
+    assert_int_equal(prepare_number(store, 1, 20, NOW), token);
+    check_whole(store);
+    conf_store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +416,7 @@ int main(void)
         cmocka_unit_test(test_killed_at_any_time_it_stays_whole),
         cmocka_unit_test(test_killed_at_some_instruction_it_stays_whole),
         cmocka_unit_test(test_killed_at_some_moment_it_stays_whole),
+        cmocka_unit_test(test_a_process_is_stopped_in_it),
     };
 
     return cmocka_run_group_tests(tests, make_content, drop_content);
