@@ -39,8 +39,14 @@ static a6_result request_filter(a6_request *req, void *data)
 {
     struct conf *conf = data;
 
-    if (conf->new_body.len > 0 && a6_request_set_body(req, conf->new_body) < 0)
+    if (conf->new_body.len == 0)
+        return A6_OK;
+    if (a6_request_set_body(req, conf->new_body) < 0)
         return a6_error(&req->call, "the new body cannot be set");
+    /* The upstream would decompress what is not compressed. */
+    if (a6_request_header(req, "content-encoding").data &&
+        a6_request_delete_header(req, A6_STR("content-encoding")) < 0)
+        return a6_error(&req->call, "the header content-encoding cannot be removed");
     return A6_OK;
 }
 

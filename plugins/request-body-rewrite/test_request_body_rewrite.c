@@ -32,6 +32,27 @@ static void replaces_the_body(void **state)
     a6_test_free(test);
 }
 
+static void drops_how_the_old_body_was_encoded(void **state)
+{
+    static const char *const confs[] = {"{\"new_body\": \"new\"}", "{}"};
+    int i;
+
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        a6_test *test = a6_test_request("POST /post");
+
+        a6_test_header(test, "Content-Encoding", "gzip");
+        a6_test_header(test, "Content-Type", "text/plain");
+        a6_test_body(test, A6_STR("old"));
+        a6_test_use(test, "request-body-rewrite", confs[i]);
+        assert_int_equal(a6_test_run(test), i == 0 ? A6_TEST_CHANGED : A6_TEST_UNCHANGED);
+        assert_true(
+            a6_test_is(a6_test_header_sent(test, "content-encoding", 0), i == 0 ? NULL : "gzip"));
+        assert_true(a6_test_is(a6_test_header_sent(test, "content-type", 0), "text/plain"));
+        a6_test_free(test);
+    }
+}
+
 static void an_empty_one_changes_nothing(void **state)
 {
     a6_test *test = run("{\"new_body\": \"\"}", "old", A6_TEST_UNCHANGED);
@@ -66,6 +87,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replaces_the_body),
+        cmocka_unit_test(drops_how_the_old_body_was_encoded),
         cmocka_unit_test(an_empty_one_changes_nothing),
         cmocka_unit_test(says_what_is_wrong_with_a_conf),
         cmocka_unit_test(fails_without_memory),
