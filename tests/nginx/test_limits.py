@@ -77,10 +77,13 @@ def test_the_time_of_a_call_is_three_read_timeouts(nginx, asker):
         runner.ask(peer, "var:uri")
     runner = asker(question)
     nginx.start(server=use(runner, "read_timeout=400ms") + pre_req({}))
-    before = time.monotonic()
-    assert nginx.get("/").status == 503
-    assert time.monotonic() - before >= 1.1
-    assert "was not through when call_timeout was over" in nginx.log()
+
+    def cut_off():  # not at the first try where a question takes longer than read_timeout
+        before, said = time.monotonic(), len(nginx.log())
+        assert nginx.get("/").status == 503
+        return ("was not through when call_timeout was over" in nginx.log()[said:]
+                and time.monotonic() - before >= 1.1)
+    wait_for(cut_off, 30)
 
 
 def test_a_flood_of_questions_holds_up_nobody(nginx, tmp_path):
@@ -130,11 +133,11 @@ def test_the_time_that_an_upstream_takes_is_not_counted(nginx, runner):
             peer.recv(10000)
             peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
             for _ in range(4):
-                time.sleep(0.4)
+                time.sleep(0.6)
                 peer.sendall(b"a")
     threading.Thread(target=slow, daemon=True).start()
     nginx.start(server="%s %s location / { proxy_pass http://127.0.0.1:%d; }" % (
-        use(runner, "call_timeout=1s"), post_resp({"ask": ["resp_body"]}),
+        use(runner, "call_timeout=2s"), post_resp({"ask": ["resp_body"]}),
         listener.getsockname()[1]))
     r = nginx.get("/")
     assert (r.status, r.body) == (200, b"aaaa")
