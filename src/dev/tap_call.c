@@ -137,19 +137,44 @@ static void note(json_t *call, const char *mark, const char *what, struct wire_s
 
 static const struct wire_str nothing;
 
-static void note_pairs(json_t *call, const char *what, struct wire_vector pairs, const char *mark)
+static void note_added(json_t *call, const char *what, struct wire_vector pairs)
 {
     for (uint32_t i = 0; i < pairs.count; i++) {
         struct wire_pair pair = message_pair_at(pairs, i);
 
-        note(call, pair.value.data ? mark : "-", what, pair.name, pair.value);
+        note(call, "+", what, pair.name, pair.value);
     }
 }
 
-static void note_body(json_t *call, const char *what, struct wire_str body)
+typedef int (*compare)(const char *one, const char *other, size_t len);
+
+static bool has_name(struct wire_vector pairs, struct wire_str name, compare differ)
+{
+    for (uint32_t i = 0; i < pairs.count; i++) {
+        struct wire_str other = message_pair_at(pairs, i).name;
+
+        if (name.len == other.len && differ(name.data, other.data, name.len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What the call brought with it is changed, all else is added. */
+static void note_set(json_t *call, const char *what, struct wire_vector pairs,
+                     struct wire_vector before, compare differ)
+{
+    for (uint32_t i = 0; i < pairs.count; i++) {
+        struct wire_pair pair = message_pair_at(pairs, i);
+        const char *mark = !pair.value.data ? "-" : has_name(before, pair.name, differ) ? "~" : "+";
+
+        note(call, mark, what, pair.name, pair.value);
+    }
+}
+
+static void note_body(json_t *call, const char *mark, struct wire_str body)
 {
     if (body.len > 0)
-        note(call, "~", what, nothing, body);
+        note(call, mark, "body", nothing, body);
 }
 
 static void did(json_t *call, const char *text)
@@ -157,20 +182,22 @@ static void did(json_t *call, const char *text)
     set(call, "did", json_string(text));
 }
 
-static void note_request(json_t *call, const struct frame *answered)
+static void note_request(json_t *call, const struct frame *asked, const struct frame *answered)
 {
+    struct message_http_req_call before;
     struct message_http_req_reply_view reply;
     char text[64];
 
-    if (message_read_http_req_reply(answered->payload, answered->size, &reply) < 0) {
+    if (message_read_http_req_call(asked->payload, asked->size, &before) < 0 ||
+        message_read_http_req_reply(answered->payload, answered->size, &reply) < 0) {
         set(call, "error", json_string("the runner's reply cannot be read"));
         return;
     }
     if (reply.action == MESSAGE_ACTION_STOP) {
         snprintf(text, sizeof(text), "answered %u", reply.status ? reply.status : 200u);
         did(call, text);
-        note_pairs(call, "header", reply.headers, "+");
-        note_body(call, "body", reply.body);
+        note_added(call, "header", reply.headers);
+        note_body(call, "+", reply.body);
         return;
     }
     if (reply.action != MESSAGE_ACTION_REWRITE) {
@@ -180,10 +207,10 @@ static void note_request(json_t *call, const struct frame *answered)
     did(call, "changed the request");
     if (reply.path.data)
         note(call, "~", "path", nothing, reply.path);
-    note_pairs(call, "arg", reply.args, "~");
-    note_pairs(call, "header", reply.headers, "~");
-    note_pairs(call, "response header", reply.resp_headers, "+");
-    note_body(call, "body", reply.body);
+    note_set(call, "arg", reply.args, before.args, strncmp);
+    note_set(call, "header", reply.headers, before.headers, strncasecmp);
+    note_added(call, "response header", reply.resp_headers);
+    note_body(call, "~", reply.body);
 }
 
 static bool same(struct wire_str a, struct wire_str b)
@@ -229,7 +256,7 @@ static void note_response(json_t *call, const struct frame *asked, const struct 
         note_missing(call, before.headers, reply.headers, "-");
         note_missing(call, reply.headers, before.headers, "+");
     }
-    note_body(call, "body", reply.body);
+    note_body(call, "~", reply.body);
     if (json_array_size(json_object_get(call, "changes")) == 0)
         did(call, "changed nothing");
 }
@@ -254,7 +281,7 @@ void tap_call_answered(json_t *call, const struct frame *asked, const struct fra
     if (answered->type != asked->type)
         note_error(call, answered);
     else if (answered->type == FRAME_HTTP_REQ_CALL)
-        note_request(call, answered);
+        note_request(call, asked, answered);
     else
         note_response(call, asked, answered);
 }

@@ -58,11 +58,12 @@ def test_state(gateway):
     assert call["did"] == "answered 200"
     assert {"mark": "+", "what": "header", "name": "X-Resp-A6-Runner", "value": "C"} in \
         call["changes"]
-    assert {"mark": "~", "what": "body", "value": "hello"} in call["changes"]
+    assert {"mark": "+", "what": "body", "value": "hello"} in call["changes"]
 
     first, second = requests["GET /rewrite/1"]["calls"]
     assert first["did"] == "changed the request"
     assert {"mark": "~", "what": "path", "value": "/new"} in first["changes"]
+    assert {"mark": "+", "what": "header", "name": "x-from", "value": "plugin"} in first["changes"]
     assert second["phase"] == "post-resp" and second["asked"] == ["response body"]
     assert {"mark": "+", "what": "response header", "name": "x-rewritten",
             "value": "<b>yes</b>"} in second["changes"]
