@@ -67,3 +67,33 @@ def test_each_response_is_collected_for_itself(nginx, runner, size):
     r = nginx.get("/", headers=[("Range", "bytes=5000-")])
     assert (r.status, r.body) == (416, b"e" * size), nginx.log()
     assert [call.answers for call in runner.calls] == [[b"i" * 900], [b"e" * size]]
+
+
+REFUSED = {
+    b"GET / HTTP/1.1\r\n\r\n": 400, b"\0\1\r\n\r\n": 400, b"GET /%00 HTTP/1.1\r\nHost: t\r\n\r\n": 400,
+    b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: t\r\n\r\n": 414,
+    b"GET / HTTP/1.1\r\nHost: t\r\nX: " + b"b" * 9000 + b"\r\n\r\n": 400,
+    b"GET / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: x\r\n\r\n": 501,
+    b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 5000\r\n\r\n": 413,
+}
+
+
+@pytest.mark.parametrize("what", [
+    {"rewrite": {"headers": [["A", "b"], ["host", "q"]], "args": [["x", "y"]], "body": "new"}},
+    {"ask": ["req_body", "var:request_uri", "var:host", "var:request_body", "var:arg_x"]}])
+def test_the_error_page_of_a_request_that_nginx_has_not_read(nginx, runner, what):
+    """Its plugins find a request without headers, or without a line even."""
+    nginx.file("e.html", "page")
+    nginx.start(server="""large_client_header_buffers 2 4k; client_max_body_size 1k;
+        error_page 400 413 414 501 /e.html; %s %s %s %s""" % (
+        use(runner), pre_req(what), post_req(what), post_resp({"ask": ["req_body", "resp_body"]})))
+    for request, status in REFUSED.items():
+        with nginx.connect() as s:
+            s.sendall(request)
+            got = bytearray()
+            while not got.endswith(b"page"):
+                more = s.recv(10000)
+                assert more, got
+                got += more
+            assert got.startswith(b"HTTP/1.1 %d " % status), (request, got)
+    assert len(runner.calls) == 3 * len(REFUSED)
