@@ -85,7 +85,7 @@ def test_the_error_page_of_a_request_that_nginx_has_not_read(nginx, runner, what
     """Its plugins find a request without headers, or without a line even."""
     nginx.file("e.html", "page")
     nginx.start(server="""large_client_header_buffers 2 4k; client_max_body_size 1k;
-        error_page 400 413 414 501 /e.html; %s %s %s %s""" % (
+        error_page 400 413 414 494 501 /e.html; %s %s %s %s""" % (
         use(runner), pre_req(what), post_req(what), post_resp({"ask": ["req_body", "resp_body"]})))
     for request, status in REFUSED.items():
         with nginx.connect() as s:
