@@ -81,7 +81,7 @@ int log_sink_open_file(struct log_sink *sink, const char *path)
         free(absolute);
         return fd;
     }
-    *sink = (struct log_sink){.fd = fd, .owned = true, .path = absolute};
+    *sink = (struct log_sink){.fd = fd, .owned = true, .known = true, .path = absolute};
     return 0;
 }
 
@@ -92,7 +92,11 @@ void log_sink_open_fd(struct log_sink *sink, int fd)
     int again;
 
     *sink = (struct log_sink){.fd = fd};
-    if (fstat(fd, &about) || S_ISREG(about.st_mode))
+    if (fstat(fd, &about))
+        return;
+    sink->known = true;
+    sink->socket = S_ISSOCK(about.st_mode) ? about.st_ino : 0;
+    if (S_ISREG(about.st_mode))
         return;
     sink->poll = true;
     if (!S_ISFIFO(about.st_mode) && !S_ISCHR(about.st_mode))
@@ -101,7 +105,7 @@ void log_sink_open_fd(struct log_sink *sink, int fd)
     again = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (again < 0)
         return;
-    *sink = (struct log_sink){.fd = again, .owned = true};
+    *sink = (struct log_sink){.fd = again, .owned = true, .known = true};
 }
 
 int log_sink_reopen(struct log_sink *sink)
@@ -129,6 +133,16 @@ void log_sink_close(struct log_sink *sink)
     *sink = (struct log_sink){.fd = -1};
 }
 
+/* Whether the descriptor may be what it was opened as. A plugin that closes what is not its
+ * own leaves its number to the next connection, on which a line would be no frame. */
+static bool log_sink_is_ours(const struct log_sink *sink)
+{
+    struct stat about;
+
+    return !sink->known || (fstat(sink->fd, &about) == 0 &&
+                            (S_ISSOCK(about.st_mode) ? about.st_ino : 0) == sink->socket);
+}
+
 /* One write that does not wait. Between asking and writing another process may have
  * filled the pipe: that is left only where the pipe could not be opened anew. */
 static ssize_t log_sink_try(const struct log_sink *sink, const char *bytes, size_t len)
@@ -138,9 +152,11 @@ static ssize_t log_sink_try(const struct log_sink *sink, const char *bytes, size
 
     if (!sink->poll)
         return write(sink->fd, bytes, len);
-    sent = send(sink->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent >= 0 || errno != ENOTSOCK)
-        return sent;
+    if (sink->socket || !sink->known) {
+        sent = send(sink->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent >= 0 || errno != ENOTSOCK)
+            return sent;
+    }
     if (poll(&ready, 1, 0) <= 0) {
         errno = EAGAIN;
         return -1;
@@ -153,6 +169,8 @@ int log_sink_write(const struct log_sink *sink, const char *line, size_t len, bo
     size_t done = 0;
 
     *torn = false;
+    if (!log_sink_is_ours(sink))
+        return -EBADF;
     while (done < len) {
         ssize_t size = log_sink_try(sink, line + done, len - done);
 

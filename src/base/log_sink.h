@@ -11,12 +11,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct log_sink {
     int fd;
-    bool owned; /* close it */
-    bool poll;  /* may wait: ask first */
-    char *path; /* absolute, or NULL */
+    bool owned;   /* close it */
+    bool poll;    /* may wait: ask first */
+    bool known;   /* what it is; then lines go to nothing else */
+    ino_t socket; /* its number, if it is a socket; 0: it is none */
+    char *path;   /* absolute, or NULL */
 };
 
 /* Appends to the file; makes its folders (0755) and the file (0640) when missing. The

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -315,6 +316,56 @@ static void test_signal_lines_go_as_they_are(void **state)
     assert_string_equal(file_text(path), "crash \x01\n");
 }
 
+/* Somebody closes the log's descriptor, and a connection gets its number. */
+static void test_no_line_goes_to_what_took_the_number(void **state)
+{
+    struct stat about;
+    char line[16];
+    int log_fd = -1;
+    int pair[2];
+
+    (void)state;
+    open_file(LOG_INFO);
+    log_write(LOG_INFO, "here");
+    assert_int_equal(stat(path, &about), 0);
+    for (int fd = 3; fd < 100 && log_fd < 0; fd++) {
+        struct stat other;
+        if (fstat(fd, &other) == 0 && other.st_ino == about.st_ino && other.st_dev == about.st_dev)
+            log_fd = fd;
+    }
+    assert_true(log_fd >= 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    assert_int_equal(dup2(pair[0], log_fd), log_fd);
+    uint64_t dropped = log_dropped();
+    log_write(LOG_INFO, "not there");
+    assert_int_equal(log_dropped(), dropped + 1);
+    assert_int_equal(read(pair[1], line, sizeof(line)), -1);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void test_no_line_goes_to_another_socket(void **state)
+{
+    char line[256];
+    int own[2];
+    int other[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, own), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, other), 0);
+    open_fd(own[0]);
+    log_write(LOG_INFO, "here");
+    assert_true(read(own[1], line, sizeof(line)) > 0);
+    assert_int_equal(dup2(other[0], own[0]), own[0]);
+    log_write(LOG_INFO, "not there");
+    assert_int_equal(read(other[1], line, sizeof(line)), -1);
+    log_close();
+    for (unsigned i = 0; i < 2; i++) {
+        close(own[i]);
+        close(other[i]);
+    }
+}
+
 static void test_levels_have_names(void **state)
 {
     (void)state;
@@ -342,6 +393,8 @@ int main(void)
         TEST(test_a_function_gets_the_lines),
         TEST(test_a_function_is_called_by_one_at_a_time),
         TEST(test_signal_lines_go_as_they_are),
+        TEST(test_no_line_goes_to_what_took_the_number),
+        TEST(test_no_line_goes_to_another_socket),
         TEST(test_levels_have_names),
     };
 
