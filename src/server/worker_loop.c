@@ -244,7 +244,8 @@ void loop_remember_take(struct loop *loop, struct chain *chain)
     if (old)
         chain_drop(old);
     if (!loop->expire_timer.place)
-        (void)timers_set(&loop->timers, &loop->expire_timer, chain->expires_ms + 1000);
+        (void)timers_set(&loop->timers, &loop->expire_timer,
+                         __atomic_load_n(&chain->expires_ms, __ATOMIC_RELAXED) + 1000);
 }
 
 /* ---- driving ---- */
