@@ -140,6 +140,12 @@ static bool is_crash_signal(int number)
            number == SIGABRT || number == SIGSYS || number == SIGTRAP;
 }
 
+/* The signal of the crash, which may not be the one that ended its handler. */
+static int crash_signal(const struct scoreboard_worker *board, int status)
+{
+    return sigabbrev_np(board->crash.signal) ? board->crash.signal : WTERMSIG(status);
+}
+
 static void say_end(const struct scoreboard_worker *board, unsigned place, pid_t pid, int status)
 {
     if (WIFEXITED(status)) {
@@ -147,12 +153,13 @@ static void say_end(const struct scoreboard_worker *board, unsigned place, pid_t
                   "its calls in flight are lost",
                   place, (int)pid, WEXITSTATUS(status));
     } else if (atomic_load(&board->crash.valid)) {
+        int number = crash_signal(board, status);
         char where[64] = ", raised";
         if (!board->crash.raised)
             snprintf(where, sizeof(where), " at address 0x%llx",
                      (unsigned long long)board->crash.address);
         log_error("worker %u (pid %d) died of signal %d (SIG%s)%s; its calls in flight are lost",
-                  place, (int)pid, WTERMSIG(status), sigabbrev_np(WTERMSIG(status)), where);
+                  place, (int)pid, number, sigabbrev_np(number), where);
     } else {
         log_error("worker %u (pid %d) was killed by signal %d (SIG%s); its calls in flight are "
                   "lost",
@@ -171,7 +178,8 @@ void supervisor_note_crash(struct supervisor *supervisor, unsigned place,
     bool known = find_culprit(board, name);
     /* One that was killed from outside is no plugin's fault; and where old code ends, or
      * new code is tried while the old serves, no call is spared by refusing others. */
-    bool own_end = WIFEXITED(status) || is_crash_signal(WTERMSIG(status)) || worker->late;
+    bool own_end = WIFEXITED(status) || is_crash_signal(WTERMSIG(status)) || worker->late ||
+                   atomic_load(&board->crash.valid); /* its handler was ended by the alarm */
     if (known && own_end && worker->state != WORKER_LEAVING && !worker->replacement)
         count_crash(supervisor, name);
 }

@@ -3,6 +3,7 @@
 connection and crash. Connecting never fails, tokens stay valid, other plugins live on."""
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -54,6 +55,20 @@ def test_a_crash_in_parse_conf_is_told_and_counted(runner, load):
     assert call(runner, "parse segv") == wire.Error(wire.SERVICE_UNAVAILABLE)
     running.wait_answered(50)
     lost_at_most(running, 3 * CONNECTIONS)
+
+
+def test_a_crash_whose_handler_hangs_is_told_and_counted(runner, tmp_path):
+    """It wants the dynamic linker's lock, which another thread has."""
+    slow = tmp_path / "slow.so"
+    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-x", "c", "-", "-o", slow],
+                   input=b"#include <unistd.h>\n"
+                         b"__attribute__((constructor)) static void start(void) { sleep(60); }",
+                   check=True)
+    for n in range(3):
+        wait_until(lambda: call(runner, "link %s" % slow) is Closed, "crash %d" % n)
+        wait_until(lambda: runner.count_output(r"died of signal 11 \(SIGSEGV\)") == n + 1,
+                   "line %d" % n)
+    runner.wait_output("faults .*quarantined")
 
 
 def test_a_crash_in_a_thread_that_the_plugin_made(start, load, plugins, tmp_path):

@@ -7,6 +7,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <dlfcn.h>
 #include <fstream>
 #include <mutex>
 #include <sched.h>
@@ -114,6 +115,14 @@ void leak()
         piece[i] = 'x';
 }
 
+// The handler of the crash cannot name the stack's frames then.
+void crash_while_linking(const std::string &file)
+{
+    std::thread([file] { dlopen(file.c_str(), RTLD_NOW); }).detach();
+    wait(200);
+    std::raise(SIGSEGV);
+}
+
 void fork_and_stay()
 {
     pid_t child = fork();
@@ -141,6 +150,8 @@ void commit(const std::string &name)
 {
     if (name == "segv")
         std::raise(SIGSEGV);
+    else if (name.rfind("link ", 0) == 0)
+        crash_while_linking(name.substr(5));
     else if (name == "null")
         *reinterpret_cast<volatile int *>(static_cast<std::uintptr_t>(zero + 16)) = 1;
     else if (name == "abort")
