@@ -14,7 +14,7 @@ struct Conf {
 
 unsafe extern "C" fn parse_conf(mut env: *mut Handle, text: Str, conf: *mut *mut c_void) -> i32 {
     let mut env = Env::new(&mut env);
-    match json::read_body(core::slice::from_raw_parts(text.data, text.len)) {
+    match json::read_body(text.bytes().unwrap_or_default()) {
         Ok(body) => {
             *conf = Box::into_raw(Box::new(Conf { body })) as *mut c_void;
             0

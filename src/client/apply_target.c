@@ -82,7 +82,7 @@ int apply_target_make(struct arena *arena, struct wire_str old, struct wire_str 
         put(&text, old.data, old_path);
     if (args)
         put_args(&text, args);
-    else
+    else if (question)
         put(&text, question, old.len - old_path);
     *target = (struct wire_str){.data = text.data, .len = text.len};
     return 0;

@@ -23,7 +23,7 @@ unsafe extern "C" fn init(mut env: *mut Handle, state: *mut *mut c_void) -> i32 
 
 unsafe extern "C" fn parse_conf(mut env: *mut Handle, text: Str, conf: *mut *mut c_void) -> i32 {
     let mut env = Env::new(&mut env);
-    let text = core::slice::from_raw_parts(text.data, text.len).to_vec();
+    let text = text.bytes().unwrap().to_vec();
     if text == b"bad" {
         return env.error("it is bad");
     }
