@@ -152,20 +152,27 @@ static bool is_listed(pid_t pid, const pid_t *list, size_t count)
     return false;
 }
 
-/* New workers serve, and none of the old ones does. */
+/*
+ * New workers serve, and none of the old ones does. nginx gives new ones 100 ms before it
+ * ends the old ones, which is most of what a change takes, so they are ended from here as
+ * soon as a new one serves. Its master notes their end only after it has told them itself.
+ */
 static bool has_changed(const struct gateway *gateway, const pid_t *old, size_t old_count)
 {
-    pid_t now[WORKERS_MAX];
-    size_t count = workers(gateway, now, WORKERS_MAX), fresh = 0;
+    pid_t now[WORKERS_MAX], late[WORKERS_MAX];
+    size_t count = workers(gateway, now, WORKERS_MAX), fresh = 0, late_count = 0;
 
     for (size_t i = 0; i < count; i++) {
         if (!is_serving(now[i]))
             continue;
         if (is_listed(now[i], old, old_count))
-            return false;
-        fresh++;
+            late[late_count++] = now[i];
+        else
+            fresh++;
     }
-    return fresh > 0;
+    for (size_t i = 0; fresh > 0 && i < late_count; i++)
+        (void)kill(late[i], SIGQUIT);
+    return fresh > 0 && late_count == 0;
 }
 
 /* ---- starting ---- */
