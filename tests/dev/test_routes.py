@@ -288,6 +288,9 @@ def test_confs_reach_the_plugin_as_they_are(dev):
     gateway.start()
     for i, text in enumerate(texts):
         assert gateway.get("/%d" % i).text == text, i
+    # Files only for those that need one: a thousand of them take a second.
+    files = list(gateway.folder.glob("c-runner-dev-*/confs-*/*"))
+    assert len(files) == len([text for text in texts if len(json.dumps({"body": text})) > 2000])
     # Not a file's name.
     gateway.routes({"routes": [{"uri": "/at", "plugins": {"ext-plugin-pre-req": {"conf": [
         {"name": "say", "value": "@" + str(gateway.log_path)}]}}}]})
