@@ -181,6 +181,16 @@ def test_a_body_that_is_too_large_and_an_error_page(nginx, runner, what):
     nginx.file("large.html", "large")
     nginx.start(server="%s client_max_body_size 1k; error_page 413 /large.html; %s %s %s" % (
         line, use(runner), pre_req(what), post_resp({})))
-    said = curl("--http2-prior-knowledge", "-T", "-", "-w", " %{http_code}",
-                "http://127.0.0.1:%d/" % port, data=b"x" * 5000)
-    assert said == b"large 413"
+    if not shutil.which("curl"):
+        pytest.skip("curl is not installed")
+
+    def page():
+        """nginx resets the stream behind the page, and curl may see that first."""
+        done = subprocess.run(["curl", "-sS", "-m", "15", "--http2-prior-knowledge", "-T", "-",
+                               "-w", " %{http_code}", "http://127.0.0.1:%d/" % port],
+                              input=b"x" * 5000, capture_output=True, timeout=20)
+        assert done.returncode in (0, 16, 52, 55, 56, 92), done  # but not 28, a timeout
+        assert done.returncode or done.stdout == b"large 413", done
+        return done.returncode == 0
+    wait_for(page)
+    assert all(line.startswith("GET /large.html 413 ") for line in nginx.access())
