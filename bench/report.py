@@ -67,7 +67,7 @@ def svg(result):
         names += [e["name"] for e in row["runners"] if e["name"] not in names]
     left, width, bar, gap = 380, 460, 11, 12
     most = 6.0
-    out, y = [], 58
+    out, numbers, y = [], [], 58  # the numbers stand above the lines
     for row in rows:
         entries = [e for e in row["runners"] if cpu_ratio(e)]
         top = y
@@ -76,8 +76,10 @@ def svg(result):
             length = min(ratio, most) / most * width
             out.append(f'<rect x="{left}" y="{y}" width="{length:.1f}" height="{bar}" '
                        f'fill="{COLOURS[names.index(entry["name"]) % len(COLOURS)]}"/>')
-            out.append(f'<text x="{left + length + 4:.1f}" y="{y + bar - 2}" font-size="10">'
-                       f'{ratio:.2f}{" →" if ratio > most else ""}</text>')
+            numbers.append(f'<text x="{left + length + 4:.1f}" y="{y + bar - 2}" '
+                           'font-size="10" stroke="#fff" stroke-width="4" '
+                           f'paint-order="stroke">{ratio:.2f}{" →" if ratio > most else ""}'
+                           '</text>')
             y += bar + 2
         for target in row.get("targets", []):
             if target["figure"] == "cpu_us_per_call":
@@ -94,4 +96,4 @@ def svg(result):
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 70}" height="{y}" '
             'font-family="sans-serif" font-size="12"><rect width="100%" height="100%" '
             f'fill="#fff"/><text x="{left}" y="18" font-weight="bold">CPU per call, as a '
-            f'multiple of the floor (red: target)</text>{legend}' + "".join(out) + "</svg>\n")
+            f'multiple of the floor (red: target)</text>{legend}' + "".join(out + numbers) + "</svg>\n")
