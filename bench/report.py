@@ -67,25 +67,23 @@ def svg(result):
         names += [e["name"] for e in row["runners"] if e["name"] not in names]
     left, width, bar, gap = 380, 460, 11, 12
     most = 6.0
-    out, numbers, y = [], [], 58  # the numbers stand above the lines
+    out, y = [], 58
     for row in rows:
         entries = [e for e in row["runners"] if cpu_ratio(e)]
         top = y
+        line = max((left + target["most"] / most * width for target in row.get("targets", [])
+                    if target["figure"] == "cpu_us_per_call"), default=0)
         for entry in entries:
             ratio = cpu_ratio(entry)
             length = min(ratio, most) / most * width
             out.append(f'<rect x="{left}" y="{y}" width="{length:.1f}" height="{bar}" '
                        f'fill="{COLOURS[names.index(entry["name"]) % len(COLOURS)]}"/>')
-            numbers.append(f'<text x="{left + length + 4:.1f}" y="{y + bar - 2}" '
-                           'font-size="10" stroke="#fff" stroke-width="4" '
-                           f'paint-order="stroke">{ratio:.2f}{" →" if ratio > most else ""}'
-                           '</text>')
+            out.append(f'<text x="{max(left + length, line) + 4:.1f}" y="{y + bar - 2}" '
+                       f'font-size="10">{ratio:.2f}{" →" if ratio > most else ""}</text>')
             y += bar + 2
-        for target in row.get("targets", []):
-            if target["figure"] == "cpu_us_per_call":
-                x = left + target["most"] / most * width
-                out.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top - 2}" y2="{y}" '
-                           'stroke="#c00" stroke-width="1.5"/>')
+        if line:
+            out.append(f'<line x1="{line:.1f}" x2="{line:.1f}" y1="{top - 2}" y2="{y}" '
+                       'stroke="#c00" stroke-width="1.5"/>')
         out.append(f'<text x="{left - 8}" y="{(top + y) / 2 + 3:.1f}" text-anchor="end">'
                    f'{escape(row["title"])}</text>')
         y += gap
@@ -96,4 +94,4 @@ def svg(result):
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 70}" height="{y}" '
             'font-family="sans-serif" font-size="12"><rect width="100%" height="100%" '
             f'fill="#fff"/><text x="{left}" y="18" font-weight="bold">CPU per call, as a '
-            f'multiple of the floor (red: target)</text>{legend}' + "".join(out + numbers) + "</svg>\n")
+            f'multiple of the floor (red: target)</text>{legend}' + "".join(out) + "</svg>\n")
