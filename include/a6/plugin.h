@@ -369,7 +369,8 @@ static inline int a6_request_arg(const a6_request *req, const char *name, a6_str
  * set replaces every value of the name by one; add keeps them; delete removes all
  * and is no error when there is none. A header has one value on the way to the
  * upstream, so add joins with ", " (cookie: "; "). Setting `host` changes the
- * upstream's host. The path is decoded: the gateway encodes it, '?' included. An
+ * upstream's host. content-length and transfer-encoding are the gateway's own:
+ * -ENOTSUP for them. The path is decoded: the gateway encodes it, '?' included. An
  * empty body cannot be sent to the gateway and is refused with -EINVAL.
  */
 static inline int a6_request_set_path(a6_request *req, a6_str path);

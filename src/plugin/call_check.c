@@ -46,7 +46,7 @@ static bool breaks_line(char c)
     return c == '\0' || c == '\r' || c == '\n';
 }
 
-static int check_line(a6_str text)
+int call_check_value(a6_str text)
 {
     if (call_check_text(text))
         return -EINVAL;
@@ -59,12 +59,12 @@ static int check_line(a6_str text)
 
 int call_check_header(a6_str name, a6_str value)
 {
-    return call_check_header_name(name) ? -EINVAL : check_line(value);
+    return call_check_header_name(name) ? -EINVAL : call_check_value(value);
 }
 
 int call_check_path(a6_str path)
 {
-    return path.len == 0 || check_line(path) || path.data[0] != '/' ? -EINVAL : 0;
+    return path.len == 0 || call_check_value(path) || path.data[0] != '/' ? -EINVAL : 0;
 }
 
 int call_check_arg(a6_str name, a6_str value)

@@ -49,6 +49,7 @@ static inline bool call_same_name(const char *a, size_t a_len, const char *b, si
 /* All: 0, or -EINVAL. */
 int call_check_status(unsigned status);
 int call_check_header_name(a6_str name); /* a token of RFC 9110 */
+int call_check_value(a6_str value);      /* present, and one line */
 int call_check_header(a6_str name, a6_str value);
 int call_check_path(a6_str path);
 /* Present, and what fits a frame at all. */

@@ -107,6 +107,13 @@ static a6_result refuse_the_rest(a6_request *req, void *conf)
         assert_int_equal(a6_request_add_header(req, A6_STR("x"), value), -EINVAL);
         assert_int_equal(a6_request_add_response_header(req, A6_STR("x"), value), -EINVAL);
     }
+    for (size_t i = 0; i < 2; i++) {
+        a6_str name = i ? A6_STR("Content-Length") : A6_STR("transfer-encoding");
+
+        assert_int_equal(a6_request_set_header(req, name, A6_STR("5")), -ENOTSUP);
+        assert_int_equal(a6_request_add_header(req, name, A6_STR("5")), -ENOTSUP);
+        assert_int_equal(a6_request_delete_header(req, name), -ENOTSUP);
+    }
     assert_int_equal(a6_request_set_header(req, A6_STR("a\0b"), A6_STR("v")), -EINVAL);
     assert_int_equal(a6_request_set_header(req, A6_STR("a"), A6_STR("v\0")), -EINVAL);
     assert_int_equal(a6_request_set_header(req, A6_STR("a"), a6_str_make(NULL, 0)), -EINVAL);
