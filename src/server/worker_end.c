@@ -104,7 +104,9 @@ static int finish(struct worker *worker)
     alarm(FINISH_SECONDS);
     confs_free(&worker->confs);
     crash_know(NULL);
-    registry_free(&worker->registry);
+    /* The files stay mapped until exit(): threads that have just gone home may still be in
+     * the destructors of what plugins have made thread-specific. */
+    registry_cut(&worker->registry, 0);
     return 0;
 }
 

@@ -2,6 +2,7 @@
 """A reload loses nothing: new workers first, then the old ones hand their connections over."""
 import os
 import signal
+import subprocess
 import threading
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 import a6wire as wire
 from faults import (NO_HANDLERS, alive, call, install, lost_at_most, nothing_lost, start_call,
                     wait_workers, workers)
-from harness import Closed, Conn, wait_until
+from harness import Closed, Conn, ROOT, sanitized, wait_until
 
 
 def version(runner):
@@ -108,6 +109,53 @@ def test_a_worker_that_is_killed_during_a_reload(start, load, which):
     running.wait_answered(100)
     wait_workers(runner, 3)
     lost_at_most(running, 10 * 8)
+
+
+# In C: the dynamic linker does not unload what is written in C++.
+END_SLOWLY = b"""
+#include <a6/plugin.h>
+#include <pthread.h>
+#include <unistd.h>
+static pthread_key_t key;
+static void end(void *value) { (void)value; usleep(10000); }
+static int init(a6_env *env, void **state)
+{
+    (void)env, (void)state;
+    return pthread_key_create(&key, end);
+}
+static a6_result answer(a6_request *req, void *conf)
+{
+    (void)conf;
+    pthread_setspecific(key, req);
+    return a6_answer(req, 204) ? A6_ERROR : A6_OK;
+}
+static const a6_plugin late = {
+    A6_PLUGIN_HEADER, .name = "late", .init = init, .request_filter = answer};
+A6_REGISTER(late)
+"""
+EXIT_SLOWLY = b"""
+#include <unistd.h>
+__attribute__((destructor)) static void end(void) { usleep(50000); }
+"""
+
+
+def test_threads_that_take_a_while_to_end(start, tmp_path):
+    """The plugin's code is there for as long as they run it, which is until after its shutdown;
+    here the process takes a while as well."""
+    if sanitized():
+        pytest.skip("a sanitizer wants to be the first that is preloaded")
+    folder = tmp_path / "own-plugins"
+    folder.mkdir()
+    slow = tmp_path / "slow.so"
+    for text, file in (END_SLOWLY, folder / "late.so"), (EXIT_SLOWLY, slow):
+        subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-I", ROOT / "include",
+                        "-x", "c", "-", "-o", file], input=text, check=True)
+    runner = start(folder=folder, environment={"LD_PRELOAD": str(slow)})
+    with Conn(runner.socket_path) as conn:
+        assert conn.req_call(conn.prepare_conf([("late", "")])).status == 204
+    runner.signal(signal.SIGHUP)
+    runner.wait_output("the new workers have every connection now|died of signal")
+    assert runner.count_output("died of signal") == 0
 
 
 def test_a_stop_during_a_reload(start, load):
