@@ -233,6 +233,20 @@ def _die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
+def children(pid):
+    found = []
+    try:
+        tasks = os.listdir("/proc/%d/task" % pid)
+    except OSError:
+        return found
+    for task in tasks:
+        try:
+            found += Path("/proc/%d/task/%s/children" % (pid, task)).read_text().split()
+        except OSError:
+            continue
+    return [int(child) for child in found]
+
+
 class Runner:
     """One c-runner process. Leaving the context stops it and looks at how it ended.
 
@@ -329,16 +343,7 @@ class Runner:
         """Of the process and all below it."""
         found = [self.pid]
         for pid in found:
-            try:
-                tasks = os.listdir("/proc/%d/task" % pid)
-            except OSError:
-                continue
-            for task in tasks:
-                try:
-                    children = Path("/proc/%d/task/%s/children" % (pid, task)).read_text()
-                except OSError:
-                    continue
-                found += [int(child) for child in children.split()]
+            found += children(pid)
         return found
 
     def memory_kib(self):

@@ -19,11 +19,11 @@ sys.path.insert(0, %r)
 from fake_runner import Runner, write_stop
 path = os.environ["APISIX_LISTEN_ADDRESS"][len("unix:"):]
 %s
-runner = Runner(path, lambda call: write_stop(call.id, 200, None, str(os.getpid())))
 print("started", sys.argv[1:], sorted(os.environ), flush=True)
 print("to stderr", file=sys.stderr, flush=True)
 sys.stdout.write("unfinished")
 sys.stdout.flush()
+runner = Runner(path, lambda call: write_stop(call.id, 200, None, str(os.getpid())))
 sys.stdin.read()
 print("stdin has ended", flush=True)
 """
