@@ -2,7 +2,6 @@
 #include "server/worker_accept.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -51,14 +50,9 @@ void accept_place(struct worker *worker, struct loop *own, int fd)
         (void)conn_open(own, fd);
         return;
     }
-    struct conn *conn = calloc(1, sizeof(*conn));
-    if (!conn) {
-        close(fd);
-        return;
-    }
-    conn->fd = fd;
-    atomic_fetch_add(&worker->connections, 1);
-    loop_post_conn(least, conn);
+    struct conn *conn = conn_new(least, fd);
+    if (conn)
+        loop_post_conn(least, conn);
 }
 
 bool accept_some(struct loop *loop)

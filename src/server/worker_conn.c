@@ -20,37 +20,57 @@
 
 static_assert(sizeof(void *) != 8 || sizeof(struct conn) == 48, "docs/ tell this size");
 
+static void uncount(struct loop *loop)
+{
+    atomic_fetch_sub_explicit(&loop->conn_count, 1, memory_order_relaxed);
+    atomic_fetch_sub(&loop->worker->connections, 1);
+}
+
+struct conn *conn_new(struct loop *loop, int fd)
+{
+    struct conn *conn = calloc(1, sizeof(*conn));
+
+    if (!conn) {
+        close(fd);
+        return NULL;
+    }
+    conn->fd = fd;
+    conn->loop = loop;
+    atomic_fetch_add_explicit(&loop->conn_count, 1, memory_order_relaxed);
+    atomic_fetch_add(&loop->worker->connections, 1);
+    return conn;
+}
+
+void conn_drop(struct conn *conn)
+{
+    struct loop *loop = conn->loop;
+
+    close(conn->fd);
+    free(conn);
+    uncount(loop);
+}
+
 int conn_adopt(struct loop *loop, struct conn *conn)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = conn};
 
-    conn->loop = loop;
     if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, conn->fd, &event) < 0) {
         int error = -errno;
-        close(conn->fd);
-        free(conn);
-        atomic_fetch_sub(&loop->worker->connections, 1);
+        conn_drop(conn);
         return error;
     }
     conn->next = loop->conns;
     if (conn->next)
         conn->next->previous = conn;
     loop->conns = conn;
-    atomic_fetch_add_explicit(&loop->conn_count, 1, memory_order_relaxed);
     return 0;
 }
 
 int conn_open(struct loop *loop, int fd)
 {
-    struct conn *conn = calloc(1, sizeof(*conn));
+    struct conn *conn = conn_new(loop, fd);
 
-    if (!conn) {
-        close(fd);
-        return -ENOMEM;
-    }
-    conn->fd = fd;
-    atomic_fetch_add(&loop->worker->connections, 1);
-    return conn_adopt(loop, conn);
+    return conn ? conn_adopt(loop, conn) : -ENOMEM;
 }
 
 void conn_close(struct conn *conn)
@@ -73,10 +93,7 @@ void conn_close(struct conn *conn)
     loop_forget_events(loop, conn);
     /* Closing alone is not enough when the descriptor was handed to another process. */
     (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, conn->fd, NULL);
-    close(conn->fd);
-    free(conn);
-    atomic_fetch_sub_explicit(&loop->conn_count, 1, memory_order_relaxed);
-    atomic_fetch_sub(&loop->worker->connections, 1);
+    conn_drop(conn);
 }
 
 static enum conn_outcome gone(struct conn *conn)

@@ -38,7 +38,14 @@ enum conn_outcome {
 int conn_open(struct loop *loop, int fd);
 void conn_close(struct conn *conn);
 
-/* Adopts one that another thread made. */
+/* Any thread: one that the loop is to adopt, and counted as its own from now on: who
+ * places the next connection sees it. NULL: no memory, and the descriptor is closed. */
+struct conn *conn_new(struct loop *loop, int fd);
+
+/* Gives back one that was not adopted. */
+void conn_drop(struct conn *conn);
+
+/* Adopts one that was made for the loop. -errno: it is gone. */
 int conn_adopt(struct loop *loop, struct conn *conn);
 
 /* Gives an idle connection, with what is still unread in it, to a newer worker. */

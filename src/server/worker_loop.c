@@ -120,8 +120,7 @@ void loop_close(struct loop *loop)
     while (loop->inbox_conns) {
         struct conn *conn = loop->inbox_conns;
         loop->inbox_conns = conn->next;
-        close(conn->fd);
-        free(conn);
+        conn_drop(conn);
     }
     while ((exchange = loop->spare)) {
         loop->spare = exchange->next;

@@ -54,10 +54,8 @@ void server_peer_open(struct server_rig *rig, struct server_peer *peer)
         (void)conn_open(rig->loop, pair[1]);
         return;
     }
-    struct conn *conn = calloc(1, sizeof(*conn));
+    struct conn *conn = conn_new(rig->loop, pair[1]);
     server_rig_require(conn != NULL, "no memory");
-    conn->fd = pair[1];
-    atomic_fetch_add(&rig->worker.connections, 1);
     loop_post_conn(rig->loop, conn);
 }
 
