@@ -129,16 +129,35 @@ static void test_a_token_of_one_process_is_known_to_the_others(void **state)
     conf_store_close(store);
 }
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WITH_THREAD_SANITIZER 1
+#endif
+#elif defined(__SANITIZE_THREAD__)
+#define WITH_THREAD_SANITIZER 1
+#endif
+
+/* ThreadSanitizer stands in for the lock with locks of its own, inside which it bears no
+ * signal; and of what another process does it knows nothing. */
+static void leave_to_other_builds(void)
+{
+#ifdef WITH_THREAD_SANITIZER
+    skip();
+#endif
+}
+
 /* Kills come while two others go on using the store. */
 static void test_killed_at_any_time_it_stays_whole(void **state)
 {
     enum { KILLS = 100 };
-    struct conf_store *store = store_make(1 << 17, 200);
+    struct conf_store *store;
     uint64_t end_ms = clock_ms() + 1500;
     unsigned seed = (unsigned)clock_ns();
     pid_t others[2];
 
+    leave_to_other_builds();
     (void)state;
+    store = store_make(1 << 17, 200);
     for (unsigned i = 0; i < 2; i++)
         others[i] = start(store, i + 1, end_ms, 10);
     for (unsigned i = 0; i < KILLS; i++) {
@@ -325,6 +344,7 @@ static void test_killed_at_some_instruction_it_stays_whole(void **state)
     uint32_t tokens[600];
     unsigned repaired = 0;
 
+    leave_to_other_builds();
     (void)state;
     for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++) {
         const struct scene *scene = &scenes[i];
@@ -350,6 +370,7 @@ static void test_killed_at_some_moment_it_stays_whole(void **state)
     unsigned seed = (unsigned)clock_ns();
     uint32_t tokens[600];
 
+    leave_to_other_builds();
     (void)state;
     for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++) {
         for (unsigned round = 0; round < 40; round++) {
