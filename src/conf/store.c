@@ -24,11 +24,10 @@ static bool store_counts_sound(const struct conf_store *store)
            store->shared->tombstones <= store->max_count;
 }
 
-void store_lock(struct conf_store *store)
+void store_enter(struct conf_store *store, int locked)
 {
     struct store_shared *shared = store->shared;
-
-    bool died = pthread_mutex_lock(&shared->lock) == EOWNERDEAD;
+    bool died = locked == EOWNERDEAD;
 
     if (died || !store_repair_sound(store) || !store_counts_sound(store)) {
         store_repair(store, shared->index_bits);
@@ -36,6 +35,11 @@ void store_lock(struct conf_store *store)
     }
     if (died)
         pthread_mutex_consistent(&shared->lock);
+}
+
+void store_lock(struct conf_store *store)
+{
+    store_enter(store, pthread_mutex_lock(&store->shared->lock));
 }
 
 void store_unlock(struct conf_store *store)

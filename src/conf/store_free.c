@@ -8,21 +8,17 @@
 bool conf_store_is_free(struct conf_store *store, pid_t *holder)
 {
     struct store_shared *shared = store->shared;
-    int result = pthread_mutex_trylock(&shared->lock);
+    int locked = pthread_mutex_trylock(&shared->lock);
 
     *holder = 0;
-    if (result == EBUSY) {
+    if (locked == EBUSY) {
         /* Of a robust mutex the kernel has to know its owner too: that is how it finds out
          * that it died. */
         unsigned word = (unsigned)__atomic_load_n(&shared->lock.__data.__lock, __ATOMIC_RELAXED);
         *holder = (pid_t)(word & FUTEX_TID_MASK);
         return false;
     }
-    if (result == EOWNERDEAD) {
-        store_repair(store, shared->index_bits);
-        shared->repaired++;
-        pthread_mutex_consistent(&shared->lock);
-    }
+    store_enter(store, locked);
     store_unlock(store);
     return true;
 }

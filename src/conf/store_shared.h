@@ -93,6 +93,9 @@ struct conf_store {
 /* store.c */
 void store_lock(struct conf_store *store);
 void store_unlock(struct conf_store *store);
+/* Behind the lock, of which `locked` is what pthread gave for it: repairs what one who died
+ * in here has left. */
+void store_enter(struct conf_store *store, int locked);
 /* A new record of a content whose token and attempt are settled, older entries of the
  * token replaced. -EMSGSIZE. */
 int store_add(struct conf_store *store, const struct store_entry *entry, const uint8_t *content,
