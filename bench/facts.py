@@ -22,6 +22,15 @@ def fact(title, value, unit, target=None, met=None):
     return entry
 
 
+def ratio_fact(title, ratio, of, most=None):
+    """A ratio of rounds (a spread), which is to be at most so much."""
+    entry = {"title": title, "value": ratio["median"],
+             "measured": f"{ratio['median']:,.2f} × {of} ({ratio['low']:.2f}–{ratio['high']:.2f})"}
+    if most is not None:
+        entry.update(target=f"at most {most:g} ×", met=ratio["median"] <= most)
+    return entry
+
+
 def blocking(bench):
     """1 % of the calls sleep 50 ms: what the others notice."""
     found = []
@@ -35,11 +44,10 @@ def blocking(bench):
                     values.append(float("inf") if runner["errors"]
                                   else runner["rounds"][0]["latency_us"]["p99"])
         ratio = spread(ratios(with_sleep, without))
-        entry = fact(f"1 % of calls sleep 50 ms, {title}: p99 of the others",
-                     ratio["median"], "× of without", "at most 2 ×", ratio["median"] <= 2)
-        entry["measured"] += (f" ({ratio['low']:.2f}–{ratio['high']:.2f}; "
-                              f"{statistics.median(without):.0f} → "
-                              f"{statistics.median(with_sleep):.0f} µs)")
+        entry = ratio_fact(f"1 % of calls sleep 50 ms, {title}: p99 of the others", ratio,
+                           "of without", 2)
+        entry["measured"] += (f", {statistics.median(without):.0f} → "
+                              f"{statistics.median(with_sleep):.0f} µs")
         found.append(entry)
     return found
 
@@ -56,14 +64,9 @@ def scaling(bench):
     finally:
         for server in servers:
             server.stop()
-    found = []
-    for values, name in zip(others, ("loops", "workers")):
-        ratio = spread(ratios(values, one))
-        entry = fact(f"512 connections, 4 {name}: CPU per call", ratio["median"],
-                     "× of one loop", "at most 1.1 ×", ratio["median"] <= 1.1)
-        entry["measured"] += f" ({ratio['low']:.2f}–{ratio['high']:.2f})"
-        found.append(entry)
-    return found
+    return [ratio_fact(f"512 connections, 4 {name}: CPU per call", spread(ratios(values, one)),
+                       "of one loop", 1.1)
+            for values, name in zip(others, ("loops", "workers"))]
 
 
 def conf_memory(bench):
@@ -92,11 +95,8 @@ def conf_rate(bench):
             with server:
                 runner = bench.load([server], MANY_CONFS, rounds=1)[0]
                 values.append(runner["rounds"][0]["cpu_us_per_call"])
-    ratio = spread(ratios(ours, floor))
-    entry = fact("100,000 distinct confs into an empty runner: CPU per call", ratio["median"],
-                 "× the floor's")
-    entry["measured"] += f" ({ratio['low']:.2f}–{ratio['high']:.2f})"
-    return [entry]
+    return [ratio_fact("100,000 distinct confs into an empty runner: CPU per call",
+                       spread(ratios(ours, floor)), "the floor's")]
 
 
 def confs(bench):

@@ -2,7 +2,9 @@
 """Figures of the rounds that `c-runner bench --json` made, and what they come to."""
 import statistics
 
-KEYS = ["calls_per_second", "cpu_us_per_call", "p50_us", "p99_us"]
+from report import FIGURES
+
+KEYS = [key for key, _, _ in FIGURES]
 
 
 def figure(round_, key):
