@@ -1,14 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """scripts/analyze must find what it is there to find, and take an answer only where it stands."""
-import importlib.machinery
-import importlib.util
 import os
-import pathlib
 import shutil
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 pytestmark = pytest.mark.skipif(not shutil.which("gcc"), reason="there is no gcc")
 
 TWICE = """#include <stdlib.h>
@@ -27,11 +23,8 @@ void twice(int again)
 
 
 @pytest.fixture(scope="module")
-def script():
-    loader = importlib.machinery.SourceFileLoader("analyze", str(ROOT / "scripts/analyze"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("analyze", loader))
-    loader.exec_module(module)
-    return module
+def script(load_script):
+    return load_script("scripts/analyze")
 
 
 def complaints(script, folder, text):

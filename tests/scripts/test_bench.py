@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """bench/check must refuse what became too slow, and nothing else."""
-import importlib.machinery
-import importlib.util
 import pathlib
 
 import pytest
@@ -10,11 +8,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.fixture(scope="module")
-def check():
-    loader = importlib.machinery.SourceFileLoader("bench_check", str(ROOT / "bench/check"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench_check", loader))
-    loader.exec_module(module)
-    return module
+def check(load_script):
+    return load_script("bench/check")
 
 
 @pytest.mark.parametrize("count, failed", [(900, 0), (1000, 0), (1050, 0), (1051, 1), (2000, 1)])
