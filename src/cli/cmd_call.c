@@ -2,6 +2,7 @@
 /* c-runner call: one call through a running runner's socket, as the gateway makes it. */
 #include <errno.h>
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,9 +58,15 @@ static const char help_text[] =
     "  -h, --help                         print this\n" HTTP_ARGS_HELP "\n"
     "Exit status: 0 done, 1 the runner answered with an error or not at all, 2 usage.\n";
 
-static int usage(const char *problem)
+__attribute__((format(printf, 1, 2))) static int usage(const char *format, ...)
 {
-    fprintf(stderr, "c-runner call: %s\nTry 'c-runner call --help'.\n", problem);
+    va_list args;
+
+    fputs("c-runner call: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputs("\nTry 'c-runner call --help'.\n", stderr);
     return EXIT_USAGE;
 }
 
@@ -80,7 +87,7 @@ static int take_conf(struct call_options *options, const char *text)
     struct wire_str bytes;
 
     if (http_args_load(&options->http, text, &bytes) < 0)
-        return usage(options->http.error);
+        return usage("%s", options->http.error);
     if (conf_args_conf(&options->confs, bytes) < 0)
         return usage("--conf: name its plugin before it, with --plugin");
     return 0;
@@ -90,7 +97,8 @@ static int take_conf(struct call_options *options, const char *text)
 static int take_option(struct call_options *options, int option, const char *value)
 {
     if (http_args_owns(option))
-        return http_args_take(&options->http, option, value) < 0 ? usage(options->http.error) : 0;
+        return http_args_take(&options->http, option, value) < 0 ? usage("%s", options->http.error)
+                                                                 : 0;
     switch (option) {
     case OPTION_SOCKET:
         options->socket = value;
@@ -127,18 +135,15 @@ static int take_options(struct call_options *options, int argc, char **argv)
         status = take_option(options, option, optarg);
     if (status || options->help)
         return status;
-    if (optind < argc) {
-        fprintf(stderr, "c-runner call: '%s' is no option\nTry 'c-runner call --help'.\n",
-                argv[optind]);
-        return EXIT_USAGE;
-    }
+    if (optind < argc)
+        return usage("'%s' is no option", argv[optind]);
     if (!options->socket)
         options->socket = getenv("APISIX_LISTEN_ADDRESS");
     if (!options->socket)
         return usage("which runner? Name its socket with --socket unix:/path, or in "
                      "APISIX_LISTEN_ADDRESS");
     if (http_args_finish(&options->http) < 0)
-        return usage(options->http.error);
+        return usage("%s", options->http.error);
     return 0;
 }
 

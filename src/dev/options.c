@@ -3,6 +3,7 @@
 
 #include <getopt.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,9 +79,15 @@ void options_beside_config(const struct options *options, const char *name, char
              slash ? options->config : "", name);
 }
 
-static int usage(const char *problem)
+__attribute__((format(printf, 1, 2))) static int usage(const char *format, ...)
 {
-    fprintf(stderr, "c-runner dev: %s\nTry 'c-runner dev --help'.\n", problem);
+    va_list args;
+
+    fputs("c-runner dev: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputs("\nTry 'c-runner dev --help'.\n", stderr);
     return 2;
 }
 
@@ -152,11 +159,8 @@ int options_take(struct options *options, int argc, char **argv)
         status = take_option(options, option);
     if (status || options->help)
         return status;
-    if (optind < argc) {
-        fprintf(stderr, "c-runner dev: '%s' is no option\nTry 'c-runner dev --help'.\n",
-                argv[optind]);
-        return 2;
-    }
+    if (optind < argc)
+        return usage("'%s' is no option", argv[optind]);
     if (options->routes && options->data)
         return usage("--routes and --data: the routes come from a file or from the Admin API");
     return 0;
