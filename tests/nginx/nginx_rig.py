@@ -128,9 +128,12 @@ class Nginx:
             raise AssertionError("nginx has ended: " + (self.root / "stderr").read_text()
                                  + self.log())
         try:
+            # written when all of the configuration's sockets listen
+            if int((self.root / "nginx.pid").read_text()) != self.process.pid:
+                return False
             socket.create_connection(("127.0.0.1", self.port), 1).close()
             return True
-        except OSError:
+        except (OSError, ValueError):
             return False
 
     def kill(self, number):
