@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import pathlib
-import random
 import re
 import shutil
 import signal
@@ -26,6 +25,9 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+from ports import free_ports  # noqa: E402
 
 # name, path, what it is
 ROWS = [
@@ -86,18 +88,6 @@ http {{
     server {{ listen 127.0.0.1:{back}; location / {{ return 200 "hello"; }} }}
 }}
 """
-
-
-def free_port():
-    """Not one that the kernel may give to a client in the meantime."""
-    while True:
-        port = random.SystemRandom().randrange(10000, 32000)
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                pass
 
 
 def family(pid):
@@ -200,7 +190,8 @@ def main():
             raise SystemExit("bench/nginx.py: %s is not installed" % program)
 
     folder = tempfile.mkdtemp(prefix="a6-bench-nginx-")
-    names = {"folder": folder, "socket": folder + "/s", "port": free_port(), "back": free_port(),
+    port, back = free_ports(2)
+    names = {"folder": folder, "socket": folder + "/s", "port": port, "back": back,
              "module": build / "nginx" / "ngx_http_ext_plugin_module.so",
              "user": "user root;" if os.geteuid() == 0 else ""}
     pathlib.Path(folder, "nginx.conf").write_text(CONFIGURATION.format(**names))

@@ -6,25 +6,16 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import time
+
+from ports import free_ports
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("A6_BUILD_DIR", ROOT / "build")).resolve()
 C_RUNNER = BUILD / "c-runner"
 TIMEOUT = float(os.environ.get("A6_TEST_TIMEOUT", "30"))
 KEY = "edd1c9f034335f136f87ad84b625c8f1"
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
 
 
 def wait_until(condition, what, timeout=TIMEOUT):

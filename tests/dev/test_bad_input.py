@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from dev import C_RUNNER, ROOT, BUILD, Dev, free_ports, wait_until
+from dev import C_RUNNER, ROOT, BUILD, Dev, wait_until
+from ports import free_ports
 
 GOOD = {"routes": [{"uri": "/", "plugins": {}}]}
 

@@ -3,7 +3,8 @@
 import os
 import subprocess
 
-from dev import BUILD, ROOT, free_ports
+from dev import BUILD, ROOT
+from ports import free_ports
 
 
 def run(folder, **environment):

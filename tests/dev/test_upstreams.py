@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from dev import free_ports
+from ports import free_ports
 
 
 class Named(http.server.BaseHTTPRequestHandler):

@@ -13,7 +13,8 @@ import subprocess
 
 import pytest
 
-from dev import BUILD, C_RUNNER, ROOT, wait_until, free_ports
+from dev import BUILD, C_RUNNER, ROOT, wait_until
+from ports import free_ports
 
 PAGE = (ROOT / "docs/walkthrough.md").read_text()
 

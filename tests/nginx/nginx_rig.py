@@ -3,12 +3,13 @@
 import json
 import os
 import pathlib
-import random
 import signal
 import socket
 import subprocess
 import threading
 import time
+
+from ports import free_ports
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -44,18 +45,6 @@ http {
 """
 
 
-def free_port():
-    """Not one that the kernel may give to a client in the meantime."""
-    while True:
-        port = random.SystemRandom().randrange(10000, 32000)
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                pass
-
-
 def wait_for(condition, seconds=20, what="it"):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -85,7 +74,7 @@ class Nginx:
     def __init__(self, root):
         self.root = pathlib.Path(root)
         (self.root / "html").mkdir(exist_ok=True)
-        self.port = free_port()
+        self.port, = free_ports(1)
         self.process = None
         self.options = {}
 

@@ -8,6 +8,7 @@ import time
 import pytest
 from nginx_rig import wait_for
 from conf_lines import post_resp, pre_req, proxy, use
+from ports import free_ports
 
 BIG = bytes(range(256)) * 4096  # 1 MiB
 
@@ -22,8 +23,7 @@ def tls(nginx):
 
 
 def listen(nginx, how):
-    from nginx_rig import free_port
-    port = free_port()
+    port, = free_ports(1)
     return port, "listen 127.0.0.1:%d %s;" % (port, how)
 
 

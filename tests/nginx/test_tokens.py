@@ -6,7 +6,8 @@ import threading
 import time
 
 import pytest
-from nginx_rig import free_port, wait_for
+from nginx_rig import wait_for
+from ports import free_ports
 from fake_runner import Runner, write_error, write_none, write_stop, write_token
 from conf_lines import pre_req, use
 
@@ -192,7 +193,7 @@ def test_a_failure_to_prepare_is_told_to_the_other_workers(nginx, runner):
         everyone_waits.wait(10)
         return write_error(1)
     runner.prepare_handler = prepare
-    port = free_port()  # whose connections the kernel spreads over the workers
+    port, = free_ports(1)  # whose connections the kernel spreads over the workers
     nginx.start(workers=3, server="listen 127.0.0.1:%d reuseport; location /status { stub_status; }"
                 "%s location / { %s }" % (port, use(runner), pre_req({})))
     clients = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(24)]
