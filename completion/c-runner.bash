@@ -38,8 +38,12 @@ _c_runner() {
             COMPREPLY=($(compgen -W 'debug info warn error fatal' -- "$current"))
             return
             ;;
+        --scheduling)
+            COMPREPLY=($(compgen -W 'batch normal' -- "$current"))
+            return
+            ;;
         esac
-        options='--config --listen-address --conf-expire-time --plugin-dir --plugin --unknown-plugin -m --mode --log-level --log-file --workers --threads --pool-threads --socket-mode --takeover --deadline --start-timeout --drain --max-connections --max-confs --max-conf-memory --max-body --max-call-memory --conf-store --watch --frame-timeout --max-calls --max-rss --user --group --allow-uid --sandbox --core-dumps -h --help'
+        options='--config --listen-address --conf-expire-time --plugin-dir --plugin --unknown-plugin -m --mode --log-level --log-file --workers --threads --pool-threads --scheduling --socket-mode --takeover --deadline --start-timeout --drain --max-connections --max-confs --max-conf-memory --max-body --max-call-memory --conf-store --watch --frame-timeout --max-calls --max-rss --user --group --allow-uid --sandbox --core-dumps -h --help'
         ;;
     call)
         case $previous in

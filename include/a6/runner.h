@@ -42,7 +42,7 @@ typedef void (*a6_log_function)(void *user, a6_level level, const char *line, si
 
 /*
  * What the runner can be told; docs/configuration.md describes each. Every field
- * but the last group has a command-line flag, a key of the configuration file and a
+ * but those said not to be has a command-line flag, a key of the configuration file and a
  * variable of the environment with the same name. Strings are borrowed until
  * a6_runner_run returns, except those that a6_runner_set copied into the config.
  * Fields are only ever appended.
@@ -93,6 +93,9 @@ typedef struct a6_runner_config {
     a6_log_function log_function;
     void *log_user;
     void *allocated; /* the strings that a6_runner_set copied */
+
+    /* on it again */
+    int scheduling; /* of the workers' threads. 0: SCHED_BATCH; 1: as the runner was started */
 } a6_runner_config;
 
 /* Fills in the defaults. */

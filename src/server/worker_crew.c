@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "base/log.h"
 #include "server/scoreboard.h"
 #include "server/worker.h"
+#include "server/worker_cpu.h"
 #include "server/worker_crash.h"
 #include "server/worker_exchange.h"
 #include "server/worker_loop.h"
@@ -122,6 +124,9 @@ static void *crew_main(void *argument)
     self->id = gettid();
     inside_place = self->place;
     self->signal_stack = crash_stack_enter();
+    int error = cpu_schedule(self->worker->heritage->config);
+    if (error)
+        log_debug("--scheduling batch is not to be had: %s", strerror(-error));
     pthread_mutex_lock(&crew->lock);
     while (has_work(self) || wait_for_work(crew, self)) {
         pthread_mutex_unlock(&crew->lock);

@@ -14,6 +14,7 @@
 #include "server/scoreboard.h"
 #include "server/worker.h"
 #include "server/worker_accept.h"
+#include "server/worker_cpu.h"
 #include "server/worker_crash.h"
 #include "server/worker_loop.h"
 #include "server/worker_privileges.h"
@@ -86,19 +87,10 @@ static void fill_scoreboard(struct worker *worker)
         quarantine(worker, worker->heritage->quarantine.plugins[i]);
 }
 
-/* Half of the machine, and no more than four: one loop alone answers hundreds of
- * thousands of calls a second, and the gateway needs the rest. */
-static unsigned loops_by_cpus(void)
-{
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-    return cpus < 4 ? 1 : cpus < 8 ? (unsigned)cpus / 2 : 4;
-}
-
 static int start_loops(struct worker *worker)
 {
     const a6_runner_config *config = worker->heritage->config;
-    unsigned count = config->threads ? config->threads : loops_by_cpus();
+    unsigned count = config->threads ? config->threads : cpu_default_loops();
 
     if (count > WORKER_LOOPS_MAX)
         count = WORKER_LOOPS_MAX;
