@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The help, the manual page and docs/configuration.md must each tell of every option.
+ * The help and the manual page must each tell of every option.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,19 +26,6 @@ static char *written(void (*write)(FILE *out))
     assert_non_null(out);
     write(out);
     fclose(out);
-    return text;
-}
-
-static char *read_file(const char *name)
-{
-    char *text = calloc(1, 1 << 18);
-    FILE *file = fopen(name, "r");
-
-    assert_non_null(text);
-    if (!file)
-        fail_msg("%s cannot be opened", name);
-    assert_true(fread(text, 1, (1 << 18) - 1, file) > 0);
-    fclose(file);
     return text;
 }
 
@@ -95,26 +82,12 @@ static void manual_has_every_option(void **state)
     free(text);
 }
 
-static void docs_have_the_table(void **state)
-{
-    char *table = written(options_text_markdown);
-    char *docs = read_file(A6_SOURCE_DIR "/docs/configuration.md");
-
-    (void)state;
-    if (!strstr(docs, table))
-        fail_msg("the table of docs/configuration.md is not what the program says: run "
-                 "scripts/update-docs");
-    free(table);
-    free(docs);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(help_has_every_option),
         cmocka_unit_test(help_fits_a_terminal),
         cmocka_unit_test(manual_has_every_option),
-        cmocka_unit_test(docs_have_the_table),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
