@@ -75,6 +75,20 @@ struct wire_str call_memory_copy(struct call *call, const void *data, size_t len
     return (struct wire_str){copy, (uint32_t)len};
 }
 
+void *call_memory_part_with(struct call *call, const void *data)
+{
+    struct call_block **link = &call->blocks;
+
+    while (*link && (*link)->data != data)
+        link = &(*link)->next;
+    struct call_block *block = *link;
+    if (block) {
+        *link = block->next;
+        call->block_bytes -= block->size;
+    }
+    return block;
+}
+
 void call_memory_reset(struct call *call)
 {
     while (call->blocks) {

@@ -26,6 +26,10 @@ struct wire_str call_memory_copy(struct call *call, const void *data, size_t len
  * from here and is gone then, or in a place that nobody may look at any more. */
 void *call_memory_grow(struct call *call, void *old, size_t len, size_t size);
 
+/* Takes the block that begins with `data` out of the call, for a reply that outlives it:
+ * free() what this gives, when the data is not needed any more. NULL: it is in none. */
+void *call_memory_part_with(struct call *call, const void *data);
+
 /* Frees all but the arena's first block. */
 void call_memory_reset(struct call *call);
 

@@ -59,7 +59,7 @@ static int receive_answer(struct exchange *exchange, int fd, uint64_t until_ms, 
     int missing;
 
     while ((missing = exchange_find_answer(exchange, frame)) == EXCHANGE_NO_ANSWER) {
-        int error = in->len == in->capacity ? input_reserve(in, 1) : 0;
+        int error = input_make_room(in);
         if (error)
             return error;
         ssize_t got = recv(fd, in->data + in->len, in->capacity - in->len, MSG_DONTWAIT);

@@ -190,7 +190,7 @@ static enum conn_outcome handle_frames(struct conn *conn)
                 return outcome;
             continue;
         }
-        if (exchange->out.len > COLLECT_MAX || conn->closing ||
+        if (exchange->out.len > COLLECT_MAX || exchange->out.tail_len || conn->closing ||
             frame_parse(exchange->in.data + exchange->in.start,
                         exchange->in.len - exchange->in.start, &frame) != 0)
             return CONN_STAYS;
@@ -208,11 +208,9 @@ static int receive(struct conn *conn)
 
     if (in->start == in->len)
         in->start = in->len = 0;
-    if (in->len == in->capacity) {
-        int error = input_reserve(in, 1);
-        if (error)
-            return error;
-    }
+    int error = input_make_room(in);
+    if (error)
+        return error;
     do
         got = recv(conn->fd, in->data + in->len, in->capacity - in->len, 0);
     while (got < 0 && errno == EINTR);

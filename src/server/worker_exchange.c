@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/worker_exchange.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "plugin/call_memory.h"
 #include "server/worker_loop.h"
 
 #define OUTPUT_FIRST ((size_t)4096)
@@ -26,6 +28,33 @@ static int output_grow(struct wire_out *out, size_t more)
         return -ENOMEM;
     out->data = data;
     out->capacity = capacity;
+    return 0;
+}
+
+/* Room for at least `more` bytes. */
+static int input_reserve(struct input *input, size_t more)
+{
+    if (input->capacity - input->len >= more)
+        return 0;
+    if (input->start) {
+        memmove(input->data, input->data + input->start, input->len - input->start);
+        input->len -= input->start;
+        input->start = 0;
+        if (input->capacity - input->len >= more)
+            return 0;
+    }
+    if (more > INPUT_MAX - input->len)
+        return -EMSGSIZE;
+    size_t capacity = input->capacity ? input->capacity : INPUT_FIRST;
+    while (capacity - input->len < more)
+        capacity *= 2;
+    if (capacity > INPUT_MAX)
+        capacity = INPUT_MAX;
+    uint8_t *data = realloc(input->data, capacity);
+    if (!data)
+        return -ENOMEM;
+    input->data = data;
+    input->capacity = capacity;
     return 0;
 }
 
@@ -57,33 +86,44 @@ void exchange_free(struct exchange *exchange)
     free(exchange->in.data);
     free(exchange->spare.data);
     free(exchange->out.data);
+    free(exchange->tail_owner);
     free(exchange);
 }
 
-int input_reserve(struct input *input, size_t more)
+/* What is still to come of the last frame, as far as its header says so already. */
+static size_t missing(const struct input *in)
 {
-    if (input->capacity - input->len >= more)
-        return 0;
-    if (input->start) {
-        memmove(input->data, input->data + input->start, input->len - input->start);
-        input->len -= input->start;
-        input->start = 0;
-        if (input->capacity - input->len >= more)
+    const uint8_t *at = in->data + in->start;
+    size_t len = in->len - in->start;
+    struct frame frame;
+
+    for (;;) {
+        switch (frame_parse(at, len, &frame)) {
+        case 0:
+            at += FRAME_HEADER_SIZE + frame.size;
+            len -= FRAME_HEADER_SIZE + frame.size;
+            break;
+        case FRAME_NEED_PAYLOAD:
+            return FRAME_HEADER_SIZE + frame.size - len;
+        default:
             return 0;
+        }
     }
-    if (more > INPUT_MAX - input->len)
-        return -EMSGSIZE;
-    size_t capacity = input->capacity ? input->capacity : INPUT_FIRST;
-    while (capacity - input->len < more)
-        capacity *= 2;
-    if (capacity > INPUT_MAX)
-        capacity = INPUT_MAX;
-    uint8_t *data = realloc(input->data, capacity);
-    if (!data)
-        return -ENOMEM;
-    input->data = data;
-    input->capacity = capacity;
-    return 0;
+}
+
+int input_make_room(struct input *in)
+{
+    size_t trusted = in->len * INPUT_TRUST;
+    size_t room = INPUT_MAX - (in->len - in->start); /* whole frames may stand before it */
+
+    if (in->len < in->capacity)
+        return 0;
+    size_t more = missing(in);
+    if (more > trusted)
+        more = trusted;
+    if (more > room)
+        more = room;
+    return input_reserve(in, more ? more : 1);
 }
 
 /* Puts `in` aside with the bytes up to `end`, which are viewed, and goes on reading into
@@ -225,6 +265,11 @@ static void output_clear(struct exchange *exchange)
     out->len = 0;
     out->tail = NULL;
     out->tail_len = 0;
+    if (exchange->tail_owner) {
+        free(exchange->tail_owner);
+        exchange->tail_owner = NULL;
+        atomic_store_explicit(&exchange->loop->worker->trim_due, true, memory_order_relaxed);
+    }
     if (out->capacity > INPUT_KEEP) {
         uint8_t *data = realloc(out->data, OUTPUT_FIRST);
         if (data) {
@@ -233,24 +278,6 @@ static void output_clear(struct exchange *exchange)
             atomic_store_explicit(&exchange->loop->worker->trim_due, true, memory_order_relaxed);
         }
     }
-}
-
-/* The tail is borrowed from the call. When it cannot be sent at once it is copied, so
- * that the call can end. */
-static int keep_tail(struct wire_out *out)
-{
-    const void *tail = out->tail;
-    size_t len = out->tail_len;
-
-    if (!len)
-        return 0;
-    if (out->grow(out, len) < 0)
-        return -ENOMEM;
-    memcpy(out->data + out->len, tail, len);
-    out->len += len;
-    out->tail = NULL;
-    out->tail_len = 0;
-    return 0;
 }
 
 /* Sends what is left of the buffer and of the tail behind it, in one go. */
@@ -269,6 +296,19 @@ static ssize_t send_with_tail(const struct wire_out *out, size_t sent, int fd)
     return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/* The call, whose the tail is, may end before it is sent. -EAGAIN, or -EINVAL. */
+static int keep_tail(struct exchange *exchange)
+{
+    static_assert(TAIL_FROM >= CALL_MEMORY_LARGE, "a tail has a block of its own");
+
+    if (exchange->out.tail_len && !exchange->tail_owner) {
+        exchange->tail_owner = call_memory_part_with(&exchange->call, exchange->out.tail);
+        if (!exchange->tail_owner)
+            return -EINVAL;
+    }
+    return -EAGAIN;
+}
+
 int exchange_send(struct exchange *exchange, int fd)
 {
     struct wire_out *out = &exchange->out;
@@ -280,10 +320,8 @@ int exchange_send(struct exchange *exchange, int fd)
         if (done < 0) {
             if (errno == EINTR)
                 continue;
-            if (errno != EAGAIN)
-                return -errno;
-            int error = keep_tail(out);
-            return error ? error : -EAGAIN;
+            int error = -errno;
+            return error == -EAGAIN ? keep_tail(exchange) : error;
         }
         exchange->sent += (size_t)done;
     }

@@ -36,6 +36,8 @@ struct input {
 #define INPUT_FIRST ((size_t)16384)
 /* One frame of the largest size, and as much more as one read brings. */
 #define INPUT_MAX ((size_t)FRAME_HEADER_SIZE + FRAME_PAYLOAD_MAX + INPUT_FIRST)
+/* How many times as much as it has sent a peer is believed to send. */
+#define INPUT_TRUST 16u
 /* Buffers above this size are not kept for the next call. */
 #define INPUT_KEEP ((size_t)65536)
 
@@ -90,16 +92,18 @@ struct exchange {
     unsigned held_count;
 
     struct wire_out out;
-    size_t sent; /* of out, and then of its tail */
+    size_t sent;      /* of out, and then of its tail */
+    void *tail_owner; /* has the tail's bytes when the call has ended; NULL: the call has */
 };
 
 /* NULL: no memory. */
 struct exchange *exchange_new(struct loop *loop);
 void exchange_free(struct exchange *exchange);
 
-/* Room for at least `more` bytes, at most INPUT_MAX in all. Moves data only when
- * nothing views it. -ENOMEM, -EMSGSIZE. */
-int input_reserve(struct input *input, size_t more);
+/* Room for the next read, at most INPUT_MAX in all. It may suffice for the whole frame that
+ * is coming, but is no more than INPUT_TRUST times what has come: announcing costs a peer
+ * nothing. Moves data only when nothing views it. -ENOMEM, -EMSGSIZE. */
+int input_make_room(struct input *input);
 
 /* Makes the bytes of the current frame stay in place until exchange_end_call, whatever
  * comes in. -ENOMEM. */
@@ -128,8 +132,8 @@ void exchange_release_chain(struct exchange *exchange);
 /* Nothing received is unlooked at, nothing is left to send. */
 bool exchange_is_idle(const struct exchange *exchange);
 
-/* Sends what is there. 0: all is sent; -EAGAIN: the rest must wait; other -errno: the
- * connection is broken. */
+/* Sends what is there. 0: all is sent; -EAGAIN: the rest must wait, and while there is a
+ * tail nothing may be appended; other -errno: the connection is broken. */
 int exchange_send(struct exchange *exchange, int fd);
 
 /* Appends the call's reply, or an Error frame if that cannot be made. -ENOMEM. */

@@ -170,6 +170,24 @@ def test_a_question_in_the_middle_of_pipelined_calls(conn, plugin):
     assert third.id == 3 and report(third.body) == {"var remote_addr": "192.0.2.1"}
 
 
+@pytest.mark.parametrize("plugin", ["probe", "probe-blocking"])
+def test_calls_behind_answers_that_do_not_fit_into_the_socket(conn, plugin):
+    large = conn.prepare_conf([(plugin, script("answer 200", "fill-answer 1000000"))])
+    asking = conn.prepare_conf([(plugin, script("var remote_addr", "report"))])
+    conn.send_bytes(wire.frame(wire.HTTP_REQ_CALL, wire.req_call(large, id=1)) +
+                    wire.frame(wire.HTTP_REQ_CALL, wire.req_call(large, id=2)) +
+                    wire.frame(wire.PREPARE_CONF, wire.prepare_conf([(plugin, "")], "no-such")) +
+                    wire.frame(wire.HTTP_REQ_CALL, wire.req_call(asking, id=3)) +
+                    wire.frame(wire.HTTP_REQ_CALL, wire.req_call(large, id=4)))
+    for n in (1, 2):
+        reply = conn.receive()
+        assert (reply.id, len(reply.body), set(reply.body)) == (n, 1000000, {ord("x")})
+    assert isinstance(conn.receive(), wire.PrepareConfReply)
+    assert conn.finish_call(Gateway({"remote_addr": "192.0.2.1"})).id == 3
+    reply = conn.receive()
+    assert (reply.id, len(reply.body)) == (4, 1000000)
+
+
 def test_a_sender_of_single_bytes_is_served(conn):
     token = conn.prepare_conf(script("path", "var uri", "report"))
     for byte in wire.frame(wire.HTTP_REQ_CALL, wire.req_call(token, id=9, path="/bytes")):
