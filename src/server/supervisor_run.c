@@ -116,6 +116,8 @@ static int watch_signals(struct supervisor *supervisor)
     sigaddset(&set, SIGCHLD);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    /* Inherited as ignored, it would never come, and nobody could be waited for. */
+    signal(SIGCHLD, SIG_DFL);
     supervisor->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     return supervisor->signal_fd < 0 ? -errno : 0;
 }

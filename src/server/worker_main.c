@@ -213,6 +213,7 @@ static void set_allocator(void)
 static void set_signals(void)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct sigaction as_usual = {.sa_handler = SIG_DFL};
     sigset_t none;
 
     /* The terminal and service managers signal all processes at once; what is to be
@@ -223,6 +224,7 @@ static void set_signals(void)
     sigaction(SIGUSR1, &ignore, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGXFSZ, &ignore, NULL); /* a write beyond a limit is an error, not the end */
+    sigaction(SIGALRM, &as_usual, NULL); /* it ends what hangs at the end */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import a6wire as wire
-from harness import BUILD, C_RUNNER, Closed, Conn, Runner, run_to_end, script, wait_until
+from harness import (BUILD, C_RUNNER, Closed, Conn, Runner, run_to_end, script, wait_until,
+                     worker_of)
 
 ANSWER = script("answer 200", "answer-write hello")
 
@@ -162,6 +163,19 @@ def test_children_end_with_it(start):
     assert runner.wait_exit() == 0
     wait_until(lambda: not [p for p in pids if os.path.exists("/proc/%d" % p)],
                "the end of all processes")
+
+
+def test_a_runner_whose_parent_ignores_the_end_of_children(start):
+    """What is ignored is inherited; then no end is told, and no child can be waited for."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        runner = start(ready=False)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    runner.wait_ready()
+    worker = int(worker_of(runner.connect()))
+    os.kill(worker, signal.SIGKILL)
+    assert int(worker_of(runner.connect())) != worker
 
 
 def test_shutdown_and_free_conf_are_called(start, tmp_path):
