@@ -24,6 +24,7 @@
 
 #include "plugin/call.h"
 #include "plugin/registry.h"
+#include "server/control.h"
 #include "server/heritage.h"
 #include "server/worker_confs.h"
 #include "server/worker_crew.h"
@@ -61,6 +62,10 @@ struct worker {
 
 /* Any thread: ends the worker, which cannot go on without the descriptor. */
 _Noreturn void worker_lost_descriptor(const char *which, int error);
+
+/* The main thread: waits for what the supervisor says, and does it. True: it is for the
+ * caller to do, to end in one of two ways: CONTROL_HAND_OVER, CONTROL_DRAIN. */
+bool worker_hear(struct worker *worker, struct control_message *message);
 
 /* Any thread: asks the supervisor, once, for a replacement. */
 void worker_ask_recycling(struct worker *worker, const char *why);

@@ -32,24 +32,14 @@ static void wake_loops(struct worker *worker)
         loop_wake(worker->loops[i]);
 }
 
-/* Waits for a message, but not for long. 1: an order to drain. */
-static int listen_to_supervisor(struct worker *worker, struct control_message *message)
+/* Waits for a message, but not for long. True: an order to drain. */
+static bool listen_to_supervisor(struct worker *worker, struct control_message *message)
 {
     struct pollfd control = {.fd = worker->control_fd, .events = POLLIN};
 
-    if (poll(&control, 1, DRAIN_LOOK_MS) <= 0)
-        return 0;
-    int error = control_receive(worker->control_fd, message);
-    if (error == -EPIPE)
-        _exit(1); /* the supervisor is gone: nobody may take us for alive */
-    if (error)
-        return 0;
-    if (message->type == CONTROL_DRAIN)
-        return 1;
-    /* It may have a call on it that was sent before we were told to end. */
-    if (message->fd >= 0)
-        accept_place(worker, NULL, message->fd);
-    return 0;
+    /* A connection may yet come, with a call on it that was sent before we were told to end. */
+    return poll(&control, 1, DRAIN_LOOK_MS) > 0 && worker_hear(worker, message) &&
+           message->type == CONTROL_DRAIN;
 }
 
 static void look_at_loops(struct worker *worker, uint32_t *busy, uint64_t *active_ms)

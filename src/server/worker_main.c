@@ -159,47 +159,50 @@ void worker_lost_descriptor(const char *which, int error)
     _exit(1);
 }
 
+bool worker_hear(struct worker *worker, struct control_message *message)
+{
+    int error = control_receive(worker->control_fd, message);
+
+    if (error == -EPIPE)
+        _exit(1); /* the supervisor is gone: nobody may take it for alive */
+    if (error && error != -EAGAIN && error != -EBADMSG)
+        worker_lost_descriptor("control socket", -error);
+    if (error)
+        return false;
+    switch (message->type) {
+    case CONTROL_SERVE:
+        for (unsigned i = 0; i < worker->loop_count; i++)
+            loop_post_accept(worker->loops[i]);
+        break;
+    case CONTROL_CONNECTION: /* an older worker gave it away */
+        if (message->fd >= 0)
+            accept_place(worker, NULL, message->fd);
+        return false;
+    case CONTROL_QUARANTINE:
+        quarantine(worker, message->text);
+        break;
+    case CONTROL_REOPEN_LOG:
+        error = log_reopen();
+        if (error)
+            log_error("the log file cannot be opened anew: %s", strerror(-error));
+        break;
+    default:
+        break;
+    }
+    if (message->fd >= 0)
+        close(message->fd);
+    return message->type == CONTROL_HAND_OVER || message->type == CONTROL_DRAIN;
+}
+
 /* Does what the supervisor says until it says stop. */
 static int obey(struct worker *worker)
 {
-    for (;;) {
-        struct control_message message;
-        int error = control_receive(worker->control_fd, &message);
+    struct control_message message;
 
-        if (error == -EPIPE)
-            _exit(1); /* the supervisor is gone: nobody may take it for alive */
-        if (error && error != -EAGAIN && error != -EBADMSG)
-            worker_lost_descriptor("control socket", -error);
-        if (error)
-            continue;
-        switch (message.type) {
-        case CONTROL_SERVE:
-            for (unsigned i = 0; i < worker->loop_count; i++)
-                loop_post_accept(worker->loops[i]);
-            break;
-        case CONTROL_CONNECTION: /* an older worker gave it away */
-            if (message.fd >= 0)
-                accept_place(worker, NULL, message.fd);
-            message.fd = -1;
-            break;
-        case CONTROL_QUARANTINE:
-            quarantine(worker, message.text);
-            break;
-        case CONTROL_REOPEN_LOG:
-            error = log_reopen();
-            if (error)
-                log_error("the log file cannot be opened anew: %s", strerror(-error));
-            break;
-        case CONTROL_HAND_OVER:
-            return worker_leave(worker);
-        case CONTROL_DRAIN:
-            return worker_stop(worker, clock_ms() + message.value);
-        default:
-            break;
-        }
-        if (message.fd >= 0)
-            close(message.fd);
-    }
+    while (!worker_hear(worker, &message))
+        continue;
+    return message.type == CONTROL_HAND_OVER ? worker_leave(worker)
+                                             : worker_stop(worker, clock_ms() + message.value);
 }
 
 /* By itself the allocator learns from a large body to keep the memory of all later ones:
@@ -223,7 +226,7 @@ static void set_signals(void)
     sigaction(SIGHUP, &ignore, NULL);
     sigaction(SIGUSR1, &ignore, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
-    sigaction(SIGXFSZ, &ignore, NULL); /* a write beyond a limit is an error, not the end */
+    sigaction(SIGXFSZ, &ignore, NULL);   /* a write beyond a limit is an error, not the end */
     sigaction(SIGALRM, &as_usual, NULL); /* it ends what hangs at the end */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

@@ -342,6 +342,29 @@ def test_sigusr1_reopens_the_log(start, tmp_path):
     wait_until(is_in_the_new_file, "the line in the new file")
 
 
+def open_files(pid):
+    folder = "/proc/%s/fd" % pid
+    return [os.readlink(os.path.join(folder, fd)) for fd in os.listdir(folder)]
+
+
+def test_a_worker_that_leaves_reopens_the_log_too(start, tmp_path):
+    log, go = tmp_path / "my.log", tmp_path / "go"
+    runner = start("--log-file", log)
+    conn = runner.connect()
+    old = worker_of(conn)
+    conn.start_req_call(conn.prepare_conf([("probe-blocking", script("wait %s" % go,
+                                                                     "log warn late"))]))
+    runner.signal(signal.SIGHUP)
+    wait_until(lambda: worker_of(runner.connect()) != old, "the new worker")
+    log.rename(tmp_path / "old.log")
+    runner.signal(signal.SIGUSR1)
+    wait_until(log.exists, "the new log")
+    wait_until(lambda: str(log) in open_files(old), "the old worker's turn")
+    go.touch()
+    conn.receive()
+    assert "late" in log.read_text()
+
+
 def test_a_reader_of_stdout_that_does_not_read_holds_up_nothing(tmp_path, plugins):
     """The gateway reads what the runner prints; when it stalls, calls go on."""
     sock = tmp_path / "runner.sock"
