@@ -2,6 +2,7 @@
 #include "server/worker_privileges.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -58,6 +60,26 @@ static int become(const a6_runner_config *config, char *error, size_t size)
     return 0;
 }
 
+/* 0, and also for a device or a pipe, which stays whose it is. Who may write to the folder
+ * can put a link in the file's place: what that leads to is not given away. */
+static int give_file(const char *path, uid_t user, gid_t group)
+{
+    int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat about;
+    int failed = 0;
+
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &about) < 0)
+        failed = -errno;
+    else if (S_ISLNK(about.st_mode) || (S_ISREG(about.st_mode) && about.st_nlink > 1))
+        failed = -EMLINK;
+    else if (S_ISREG(about.st_mode) && fchownat(fd, "", user, group, AT_EMPTY_PATH) < 0)
+        failed = -errno;
+    close(fd);
+    return failed;
+}
+
 void privileges_give_file(const a6_runner_config *config, const char *path)
 {
     const struct passwd *user;
@@ -67,9 +89,10 @@ void privileges_give_file(const a6_runner_config *config, const char *path)
     if ((!config->user && !config->group) ||
         find_owner(config, &user, &group, error, sizeof(error)) < 0)
         return;
-    if (chown(path, user ? user->pw_uid : (uid_t)-1, group) < 0)
-        log_warn("%s cannot be given to the workers' user: %s; they cannot open it anew", path,
-                 strerror(errno));
+    int failed = give_file(path, user ? user->pw_uid : (uid_t)-1, group);
+    if (failed)
+        log_warn("%s cannot be given to the workers' user: %s; they may be unable to open it anew",
+                 path, failed == -EMLINK ? "it is a link" : strerror(-failed));
 }
 
 int privileges_drop(const a6_runner_config *config, char *error, size_t size)

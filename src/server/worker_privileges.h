@@ -17,7 +17,7 @@
 int privileges_drop(const a6_runner_config *config, char *error, size_t size);
 
 /* Gives the file, which the supervisor has made, to --user and --group, so that the
- * workers can open it too. Nothing happens without them. */
+ * workers can open it too. Nothing happens without them, nor to what is no regular file. */
 void privileges_give_file(const a6_runner_config *config, const char *path);
 
 /* Checks --allow-uid's form, in the supervisor, before there is a worker. -EINVAL. */

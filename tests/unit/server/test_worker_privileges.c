@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -161,12 +164,59 @@ static void gives_up_what_it_has(void **state)
     assert_int_equal(WEXITSTATUS(status), AS_PROMISED);
 }
 
+static uid_t owner_of(const char *path)
+{
+    struct stat about;
+
+    assert_int_equal(stat(path, &about), 0);
+    return about.st_uid;
+}
+
+/* Its folder may be the workers' own, who can put there what they like. */
+static void gives_away_no_more_than_the_log(void **state)
+{
+    static const char *const names[] = {"log", "secret", "link", "other-name", "pipe"};
+    enum { LOG, SECRET, LINK, OTHER_NAME, PIPE, COUNT };
+    struct log_config log = {.level = LOG_FATAL, .fd = STDERR_FILENO};
+    char folder[] = "/tmp/a6-give-XXXXXX";
+    char paths[COUNT][64];
+    a6_runner_config config;
+
+    (void)state;
+    if (getuid() != 0)
+        skip();
+    assert_non_null(mkdtemp(folder));
+    for (unsigned i = 0; i < COUNT; i++)
+        snprintf(paths[i], sizeof(paths[i]), "%s/%s", folder, names[i]);
+    close(open(paths[LOG], O_CREAT | O_WRONLY, 0600));
+    close(open(paths[SECRET], O_CREAT | O_WRONLY, 0600));
+    assert_int_equal(symlink(paths[SECRET], paths[LINK]), 0);
+    assert_int_equal(link(paths[SECRET], paths[OTHER_NAME]), 0);
+    assert_int_equal(mkfifo(paths[PIPE], 0600), 0);
+
+    assert_int_equal(log_open(&log), 0);
+    a6_runner_config_init(&config);
+    config.user = "nobody";
+    for (unsigned i = 0; i < COUNT; i++)
+        privileges_give_file(&config, paths[i]);
+    log_close();
+    assert_int_not_equal(owner_of(paths[LOG]), 0);
+    assert_int_equal(owner_of(paths[SECRET]), 0);
+    assert_int_equal(owner_of(paths[PIPE]), 0);
+    for (unsigned i = 0; i < COUNT; i++)
+        unlink(paths[i]);
+    rmdir(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(checks_the_form_of_allow_uid), cmocka_unit_test(allows_who_is_listed),
-        cmocka_unit_test(refuses_who_cannot_be_known),  cmocka_unit_test(names_who_is_not_there),
+        cmocka_unit_test(checks_the_form_of_allow_uid),
+        cmocka_unit_test(allows_who_is_listed),
+        cmocka_unit_test(refuses_who_cannot_be_known),
+        cmocka_unit_test(names_who_is_not_there),
         cmocka_unit_test(gives_up_what_it_has),
+        cmocka_unit_test(gives_away_no_more_than_the_log),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
