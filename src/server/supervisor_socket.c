@@ -49,8 +49,9 @@ static struct sockaddr_un address_of(const char *path)
     return address;
 }
 
-/* Who listens at the path: its process, 0 when nobody does, -1 when somebody does whom the
- * kernel does not name, as it does not while their backlog is full. */
+/* Who listens at the path: its process, 0 when nobody does, -1 when somebody does, or may
+ * do, whom the kernel does not name: their backlog is full, the socket is not for us, or of
+ * another kind. */
 static pid_t living_owner(const char *path)
 {
     struct sockaddr_un address = address_of(path);
@@ -61,7 +62,8 @@ static pid_t living_owner(const char *path)
 
     if (fd < 0)
         return 0;
-    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 || errno == EAGAIN) {
+    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ||
+        (errno != ECONNREFUSED && errno != ENOENT)) {
         owner = -1;
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid > 0)
             owner = peer.pid;
@@ -87,8 +89,7 @@ static void describe_process(pid_t pid, char *text, size_t size)
         snprintf(text, size, "another process, whose number is not known");
 }
 
-static int look_who_is_there(const struct listener *listener, int takeover, char *error,
-                             size_t size)
+static int look_who_is_there(const struct listener *listener, char *error, size_t size)
 {
     struct stat there;
 
@@ -101,7 +102,7 @@ static int look_who_is_there(const struct listener *listener, int takeover, char
                  listener->path);
         return -EEXIST;
     }
-    pid_t owner = takeover ? 0 : living_owner(listener->path);
+    pid_t owner = listener->takeover ? 0 : living_owner(listener->path);
     if (!owner)
         return 0; /* stale, or to be taken over: the rename replaces it */
     char process[80];
@@ -116,10 +117,10 @@ static int look_who_is_there(const struct listener *listener, int takeover, char
 int listener_prepare(struct listener *listener, const char *address, int takeover, char *error,
                      size_t size)
 {
-    *listener = (struct listener){.fd = -1};
+    *listener = (struct listener){.fd = -1, .takeover = takeover};
     int failed = parse_address(listener, address, error, size);
     if (!failed)
-        failed = look_who_is_there(listener, takeover, error, size);
+        failed = look_who_is_there(listener, error, size);
     if (failed)
         return failed;
     listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -144,8 +145,12 @@ int listener_publish(struct listener *listener, unsigned mode, char *error, size
 {
     struct stat own;
     char name[sizeof(listener->path)];
-    int failed = temporary_name(listener, name, sizeof(name));
+    /* Once more: plugins may load for seconds, and another runner may have been started too. */
+    int failed = look_who_is_there(listener, error, size);
 
+    if (failed)
+        return failed;
+    failed = temporary_name(listener, name, sizeof(name));
     if (failed) { /* the folder's name alone nearly fills an address: no room for another name */
         snprintf(name, sizeof(name), "%s", listener->path);
         unlink(name);

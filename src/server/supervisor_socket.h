@@ -19,6 +19,7 @@ struct listener {
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     dev_t device;
     ino_t inode;
+    int takeover;
     int bound;
 };
 
@@ -30,7 +31,8 @@ struct listener {
 int listener_prepare(struct listener *listener, const char *address, int takeover, char *error,
                      size_t size);
 
-/* Listens, with the file's mode whatever the umask, and takes the path. */
+/* Listens, with the file's mode whatever the umask, and takes the path. -EADDRINUSE: another
+ * process has it by now; -errno. */
 int listener_publish(struct listener *listener, unsigned mode, char *error, size_t size);
 
 /* Removes the path if it is still ours. */

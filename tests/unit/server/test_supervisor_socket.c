@@ -196,6 +196,42 @@ static void sees_a_living_one_that_is_full(void **state)
     close(full);
 }
 
+/* Whoever connects to it learns that it is of another kind, and not that it is dead. */
+static void leaves_a_socket_of_another_kind_alone(void **state)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    struct listener listener;
+    int other = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+    (void)state;
+    strcpy(at.sun_path, path);
+    assert_int_equal(bind(other, (const struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(listener_prepare(&listener, address, 0, error, sizeof(error)), -EADDRINUSE);
+    close(other);
+    /* That was its end. */
+    assert_int_equal(listener_prepare(&listener, address, 0, error, sizeof(error)), 0);
+    listener_close(&listener);
+}
+
+/* Both found the path free, and loaded their plugins. */
+static void yields_to_one_that_was_faster(void **state)
+{
+    struct listener slow;
+    struct listener fast;
+
+    (void)state;
+    assert_int_equal(listener_prepare(&slow, address, 0, error, sizeof(error)), 0);
+    serve(&fast, 0);
+    assert_int_equal(listener_publish(&slow, 0666, error, sizeof(error)), -EADDRINUSE);
+    assert_non_null(strstr(error, "--takeover"));
+    listener_withdraw(&slow);
+    listener_close(&slow);
+    assert_true(can_connect());
+    assert_int_equal(accept4(fast.fd, NULL, NULL, SOCK_CLOEXEC) < 0, 0);
+    listener_withdraw(&fast);
+    listener_close(&fast);
+}
+
 static void leaves_what_is_no_socket_alone(void **state)
 {
     struct listener listener;
@@ -275,6 +311,7 @@ int main(void)
         TEST(replaces_a_stale_socket),          TEST(leaves_a_living_one_alone),
         TEST(sees_a_living_one_that_is_full),   TEST(leaves_what_is_no_socket_alone),
         TEST(takes_over_and_is_not_taken_away), TEST(says_why_it_cannot_publish),
+        TEST(yields_to_one_that_was_faster),    TEST(leaves_a_socket_of_another_kind_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
