@@ -71,6 +71,7 @@ struct supervisor {
     uint64_t look_at_ms; /* then connections are not to wait any more that wait now; 0: none do */
     char reload_why[64];
     uint64_t saved_prepared;  /* what the conf file has */
+    int save_error;           /* what the last try to write it came to */
     pid_t confs_holder;       /* the thread that had the store's lock at the last looks */
     unsigned confs_looks;     /* so many in a row */
     uint64_t confs_looked_ms; /* the last of them */

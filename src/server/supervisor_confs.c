@@ -65,10 +65,15 @@ static void save(struct supervisor *supervisor)
     conf_store_stats(supervisor->heritage.store, &stats);
     if (stats.prepared == supervisor->saved_prepared)
         return;
-    supervisor->saved_prepared = stats.prepared;
     int error = conf_store_save(supervisor->heritage.store, path);
-    if (error)
-        log_error("the conf file %s cannot be written: %s", path, strerror(-error));
+    if (!error)
+        supervisor->saved_prepared = stats.prepared;
+    if (error && error != supervisor->save_error)
+        log_error("the conf file %s cannot be written: %s; it is tried again", path,
+                  strerror(-error));
+    else if (!error && supervisor->save_error)
+        log_warn("the conf file %s is written again", path);
+    supervisor->save_error = error;
 }
 
 void supervisor_save_confs(struct supervisor *supervisor)

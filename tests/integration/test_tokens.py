@@ -102,6 +102,17 @@ def test_a_store_kept_in_a_file_knows_the_tokens_of_the_last_process(start, tmp_
     assert body(start("--conf-store", path).connect(), token) == b"kept"
 
 
+def test_a_file_that_could_not_be_written_is_written_though_no_conf_came_since(start, tmp_path):
+    path = tmp_path / "later" / "confs"
+    first = start("--conf-store", path)
+    token = first.connect().prepare_conf(says("kept"))
+    first.wait_output("cannot be written")
+    path.parent.mkdir()
+    first.close()
+    assert first.count_output("is written again") == 1
+    assert body(start("--conf-store", path).connect(), token) == b"kept"
+
+
 def test_a_damaged_file_of_the_store_is_not_believed(start, tmp_path):
     path = tmp_path / "confs"
     first = start("--conf-store", path)
