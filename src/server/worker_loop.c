@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "server/worker_accept.h"
@@ -147,12 +148,17 @@ void loop_free(struct loop *loop)
 
 /* ---- from other threads ---- */
 
+/* A plugin that closes what is not its own may have left the number to a connection, on
+ * which a wake-up would be no frame. */
 void loop_wake(struct loop *loop)
 {
     const uint64_t one = 1;
-    ssize_t ignored = write(loop->wake_fd, &one, sizeof(one)); /* full means woken already */
+    struct stat about;
 
-    (void)ignored;
+    if (fstat(loop->wake_fd, &about) < 0 || S_ISSOCK(about.st_mode))
+        worker_lost_descriptor("wake-up descriptor", EBADF);
+    if (write(loop->wake_fd, &one, sizeof(one)) < 0 && errno != EAGAIN) /* full: woken already */
+        worker_lost_descriptor("wake-up descriptor", errno);
 }
 
 void loop_post(struct loop *loop, struct exchange *exchange, enum exchange_news news)

@@ -147,12 +147,14 @@ def test_a_plugin_that_forks(start, load):
     nothing_lost(running)
 
 
-def test_a_plugin_that_closes_descriptors_it_does_not_own(start, load):
+@pytest.mark.parametrize("fault", ["close", "close eventfds", "reuse eventfds"])
+def test_a_plugin_that_closes_descriptors_it_does_not_own(start, load, fault):
     """That costs its worker everything; the next worker serves."""
     runner = start()
     runner.forgiven = True
     running = load(runner, connections=4)
-    call(runner, "close")
+    call(runner, fault)
+    runner.wait_output("has lost its")
     running.wait_answered(100)
     lost_at_most(running, 4)
 

@@ -146,6 +146,27 @@ void die_in_a_thread()
     std::thread([] { std::raise(SIGSEGV); }).join();
 }
 
+// Closes what threads are woken with, or leaves the number to a socket; and comes back when
+// another thread has the loop.
+void take_eventfds(bool reuse)
+{
+    int pair[2];
+
+    socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+    for (int fd = 3; fd < 100; fd++) {
+        char link[64] = "";
+        std::string path = "/proc/self/fd/" + std::to_string(fd);
+        if (readlink(path.c_str(), link, sizeof(link) - 1) < 0 ||
+            std::string(link) != "anon_inode:[eventfd]")
+            continue;
+        if (reuse)
+            dup2(pair[0], fd);
+        else
+            close(fd);
+    }
+    wait(50);
+}
+
 void commit(const std::string &name)
 {
     if (name == "segv")
@@ -171,6 +192,8 @@ void commit(const std::string &name)
     else if (name == "close")
         for (int fd = 3; fd < 100; fd++)
             close(fd);
+    else if (name == "close eventfds" || name == "reuse eventfds")
+        take_eventfds(name == "reuse eventfds");
     else if (name == "spin")
         spin();
     else if (name == "sleep")
