@@ -365,6 +365,12 @@ ngx_http_ext_plugin_call_done(ngx_http_ext_plugin_call_t *call, ngx_int_t rc)
 
     if (rc == NGX_ERROR) {
         ngx_http_ext_plugin_call_failed(call);
+
+    } else if (rc != NGX_OK) {
+        /* the client's body cannot be had, or nginx is out of memory */
+        ctx->outcome[call->phase] = (rc < NGX_HTTP_INTERNAL_SERVER_ERROR)
+                                    ? NGX_HTTP_EXT_PLUGIN_ABORTED
+                                    : NGX_HTTP_EXT_PLUGIN_FAILED;
     }
 
     if (!call->starting) {

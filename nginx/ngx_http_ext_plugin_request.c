@@ -137,8 +137,10 @@ ngx_http_ext_plugin_req_handler(ngx_http_request_t *r, ngx_uint_t phase)
 
 
 /*
- * A chain is called once for a request, whatever it is redirected to. But what
- * one location lets through without its plugins, another one may not.
+ * A chain that has answered is not called again for a request, whatever this is
+ * redirected to. But what one location lets through without its plugins,
+ * another one may not; and the error page of a call that has failed must not
+ * lead around the plugins.
  */
 
 ngx_uint_t
@@ -149,9 +151,22 @@ ngx_http_ext_plugin_has_run(ngx_http_ext_plugin_ctx_t *ctx,
 
     phase = conf->chain->phase;
 
-    return ctx->ran[phase] == conf->chain
-           && (ctx->outcome[phase] != NGX_HTTP_EXT_PLUGIN_DEGRADED
-               || elcf->degradation);
+    if (ctx->ran[phase] != conf->chain) {
+        return 0;
+    }
+
+    switch (ctx->outcome[phase]) {
+
+    case NGX_HTTP_EXT_PLUGIN_FAILED:
+    case NGX_HTTP_EXT_PLUGIN_ABORTED:
+        return 0;
+
+    case NGX_HTTP_EXT_PLUGIN_DEGRADED:
+        return elcf->degradation;
+
+    default:
+        return 1;
+    }
 }
 
 

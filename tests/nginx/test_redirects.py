@@ -4,7 +4,7 @@ import time
 
 import pytest
 from fake_runner import write_error
-from conf_lines import post_req, post_resp, pre_req, use
+from conf_lines import post_req, post_resp, pre_req, proxy, use
 
 
 def too_large(nginx, wait):
@@ -32,7 +32,7 @@ def test_a_body_that_is_too_large_and_an_error_page(nginx, runner, line, what, w
     got = too_large(nginx, wait)
     assert got.startswith(b"HTTP/1.1 413 ") and got.endswith(b"\r\n\r\nlarge"), got
     assert nginx.access()[-1].startswith("GET /large.html 413 ")
-    assert len(runner.calls) == (2 if "rewrite" in what else 1)  # post_resp is one
+    assert len(runner.calls) == (3 if "rewrite" in what else 2)  # post_resp is one
 
 
 @pytest.mark.parametrize("line", [pre_req, post_req, post_resp])
@@ -54,6 +54,30 @@ def test_what_one_location_lets_through_another_does_not(nginx, runner, line):
     assert nginx.get("/3").body == b"lenient"
     # and nobody was asked twice for nothing
     assert len(runner.prepared) == (3 if line is post_resp else 5)
+
+
+@pytest.mark.parametrize("line", [pre_req, post_req])
+@pytest.mark.parametrize("method, size, what", [
+    ("GET", 0, {"close": True}), ("FOO", 0, {}), ("POST", 2000, {"ask": ["req_body"]}),
+    ("POST", 700, {"ask": ["req_body"]})],
+    ids=["a runner that fails", "an unknown method", "too large for nginx", "for the plugin"])
+def test_no_error_page_leads_around_the_plugins(nginx, runner, upstream, line, method, size,
+                                                what):
+    """Many send 5xx to a second upstream, in a location that inherits the plugins."""
+    what["stop"] = {"status": 401, "body": "no"}
+    nginx.file("open.html", "open")
+    nginx.start(server="""%s %s client_max_body_size 1k; ext_plugin_max_body 600;
+        location / { error_page 413 500 501 502 503 504 = @backup; proxy_pass http://127.0.0.1:1; }
+        location /page { error_page 413 500 501 502 503 504 /open.html; }
+        location @backup { %s }
+        location = /open.html { ext_plugin_pre_req off; ext_plugin_post_req off; }""" % (
+        use(runner), line(what), proxy(upstream)))
+    body = "x" * size if size else None
+    status = nginx.get("/", method=method, body=body, chunked=True).status
+    assert status == {"GET": 503, "FOO": 501, "POST": 413}[method]
+    assert not upstream.requests
+    # a page that is for everybody says so itself
+    assert nginx.get("/page", method=method, body=body, chunked=True).body == b"open"
 
 
 @pytest.mark.parametrize("size", [10, 700])
