@@ -117,8 +117,9 @@ static int write_all(struct nginx_conf_writer *writer)
     result = match_write(writer->to, writer->model, writer->error);
     if (result < 0)
         return result;
-    nginx_conf_upstreams(writer);
-    result = write_server(writer);
+    result = nginx_conf_upstreams(writer);
+    if (result == 0)
+        result = write_server(writer);
     fprintf(writer->to, "}\n");
     return result;
 }

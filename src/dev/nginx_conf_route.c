@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "dev/address.h"
 #include "dev/match.h"
 
 /* nginx follows ten internal redirects of a request, and a route needs up to three. */
@@ -51,32 +52,44 @@ static size_t upstream_number(const struct model *model, const struct model_upst
     return i;
 }
 
-static void write_upstream(FILE *to, const struct model_upstream *upstream, size_t number)
+/* A node's place in nginx's turns. APISIX asks a node that is the only one again, where
+ * nginx asks each only once: there it has as many places as it may be asked. */
+static int write_upstream(const struct nginx_conf_writer *writer,
+                          const struct model_upstream *upstream, size_t number)
 {
-    fprintf(to, "upstream " UPSTREAM " {\n", number);
+    long places = upstream->node_count == 1 && upstream->retries > 0 ? upstream->retries + 1 : 1;
+
+    fprintf(writer->to, "upstream " UPSTREAM " {\n", number);
     for (size_t i = 0; i < upstream->node_count; i++) {
         const struct model_node *node = &upstream->nodes[i];
-        bool bare_v6 = strchr(node->host, ':') && node->host[0] != '[';
         long port = node->port ? node->port : upstream->https ? 443 : 80;
+        char address[ADDRESS_MAX];
+        int result = address_find(node->host, address, writer->error);
 
-        fprintf(to, "    server %s%s%s:%ld max_fails=0", bare_v6 ? "[" : "", node->host,
-                bare_v6 ? "]" : "", port);
-        if (node->weight)
-            fprintf(to, " weight=%ld;\n", node->weight);
-        else
-            fprintf(to, " down;\n");
+        if (result < 0)
+            return result;
+        for (long place = 0; place < places; place++) {
+            fprintf(writer->to, "    server %s:%ld max_fails=0", address, port);
+            if (node->weight)
+                fprintf(writer->to, " weight=%ld;\n", node->weight);
+            else
+                fprintf(writer->to, " down;\n");
+        }
     }
-    fprintf(to, "    keepalive 32;\n}\n");
+    fprintf(writer->to, "    keepalive 32;\n}\n");
+    return 0;
 }
 
-void nginx_conf_upstreams(const struct nginx_conf_writer *writer)
+int nginx_conf_upstreams(const struct nginx_conf_writer *writer)
 {
     const struct model *model = writer->model;
+    int result = 0;
 
-    for (size_t i = 0; i < model->route_count; i++) {
+    for (size_t i = 0; result == 0 && i < model->route_count; i++) {
         if (model->routes[i].upstream && is_first(model, i))
-            write_upstream(writer->to, model->routes[i].upstream, i);
+            result = write_upstream(writer, model->routes[i].upstream, i);
     }
+    return result;
 }
 
 /* ---- plugins ---- */

@@ -22,8 +22,8 @@ const char *nginx_conf_path(struct nginx_conf_writer *writer, const char *name);
 /* "unix:/path" of the runner; the same. */
 const char *nginx_conf_runner(struct nginx_conf_writer *writer);
 
-/* The upstream blocks. */
-void nginx_conf_upstreams(const struct nginx_conf_writer *writer);
+/* The upstream blocks. Waits for the resolver where nodes have names. */
+int nginx_conf_upstreams(const struct nginx_conf_writer *writer);
 
 /* What upstreams get to know of a request, for the server. */
 void nginx_conf_headers(const struct nginx_conf_writer *writer);

@@ -109,6 +109,47 @@ def test_scheme_is_another(dev, node):
     gateway.logged("the upstream https://[0-9.:]* does not speak TLS as it should")
 
 
+def test_only_node_is_asked_again(dev):
+    """`retries` of APISIX count for a node that is alone, too."""
+    asked = []
+
+    def hang_up(server):
+        while True:
+            connection, _ = server.accept()
+            asked.append(connection.recv(10))
+            connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=hang_up, args=(server,), daemon=True).start()
+        nodes = {"127.0.0.1:%d" % server.getsockname()[1]: 1}
+        gateway = serve(dev, {"nodes": nodes, "retries": 2}, {"nodes": nodes})
+        for uri, wanted in (("/1", 3), ("/2", 1)):
+            asked.clear()
+            assert gateway.get(uri).status == 502
+            assert len(asked) == wanted, uri
+
+
+@pytest.mark.skipif(subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode,
+                    reason="no namespace of one's own")
+def test_name_of_two_addresses(dev, node, folder):
+    """A name is one node, at its IPv4 address, whatever else it stands for."""
+    (folder / "hosts").write_text("::1 localhost two.example\n127.0.0.1 localhost two.example\n")
+    a, b = node("a"), node("b")
+    nodes = [{"host": "two.example", "port": a, "weight": 1},
+             {"host": "127.0.0.1", "port": b, "weight": 1}]
+    gateway = dev(routes={"routes": [
+        {"id": 1, "uri": "/1", "upstream": {"nodes": {"localhost:%d" % a: 1}, "retries": 0}},
+        {"id": 2, "uri": "/2", "upstream": {"nodes": nodes}}]})
+    gateway.command = ["unshare", "--mount", "sh", "-c",
+                       'mount --bind "$0" /etc/hosts && exec "$@"', str(folder / "hosts"),
+                       *gateway.command]
+    gateway.start()
+    assert [gateway.get("/1").status for _ in range(4)] == [200] * 4
+    assert collections.Counter(gateway.get("/2").text[0] for _ in range(8)) == {"a": 4, "b": 4}
+    conf, = folder.glob("c-runner-dev-*/nginx.conf")
+    assert "[::1]" not in conf.read_text()
+
+
 def test_all_nodes_down(dev):
     port, = free_ports(1)
     gateway = serve(dev, {"nodes": {"127.0.0.1:%d" % port: 1, "127.0.0.2:%d" % port: 1}})
