@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/bench_options.h"
-
-#define EXIT_USAGE 2
+#include "cli/command_line.h"
+#include "cli/commands.h"
 
 enum {
     OPTION_SOCKET = 1,
@@ -91,23 +89,6 @@ static const char help_text[] =
     "\n"
     "Exit status: 0 done, 1 it could not be measured, 2 usage, 3 there were errors.\n";
 
-void bench_options_help(FILE *to)
-{
-    fputs(help_text, to);
-}
-
-__attribute__((format(printf, 1, 2))) static int usage(const char *format, ...)
-{
-    va_list args;
-
-    fputs("c-runner bench: ", stderr);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputs("\nTry 'c-runner bench --help'.\n", stderr);
-    return EXIT_USAGE;
-}
-
 int bench_options_init(struct bench_options *options)
 {
     *options = (struct bench_options){0};
@@ -122,29 +103,10 @@ void bench_options_free(struct bench_options *options)
     free(options->filler);
 }
 
-static int take_number(const char *name, const char *text, double min, double max, double *value)
-{
-    char *end;
-
-    *value = strtod(text, &end);
-    if (end == text || *end || !(*value >= min && *value <= max))
-        return usage("%s: \"%.40s\" is no number from %g to %.15g", name, text, min, max);
-    return 0;
-}
-
-static int take_count(const char *name, const char *text, double min, double max, unsigned *value)
-{
-    double number = 0;
-    int status = take_number(name, text, min, max, &number);
-
-    *value = (unsigned)number;
-    return status;
-}
-
 static int take_calls(struct bench_options *options, const char *text)
 {
     double number = 0;
-    int status = take_number("--calls", text, 1, 1e15, &number);
+    int status = command_line_number("--calls", text, 1, 1e15, &number);
 
     options->setup.plan.calls = (uint64_t)number;
     return status;
@@ -160,7 +122,7 @@ static int take_word(const char *name, const char *text, const char *const *word
             return 0;
         }
     }
-    return usage("%s: \"%.40s\" is none of the words it takes", name, text);
+    return commands_usage("%s: \"%.40s\" is none of the words it takes", name, text);
 }
 
 static int take_mode(struct bench_options *options, const char *text)
@@ -183,53 +145,44 @@ static int take_expect(struct bench_options *options, const char *text)
     return status;
 }
 
-static int take_conf(struct bench_options *options, const char *text)
-{
-    struct wire_str bytes;
-
-    if (http_args_load(&options->http, text, &bytes) < 0)
-        return usage("--conf: %s", options->http.error);
-    if (conf_args_conf(&options->confs, bytes) < 0)
-        return usage("--conf: name its plugin before it, with --plugin");
-    return 0;
-}
-
 /* "1:name={...}" */
 static int take_also(struct bench_options *options, const char *text)
 {
     const char *colon = strchr(text, ':');
+    struct wire_str conf;
     char *end, *name, *equals;
     double percent = strtod(text, &end);
 
     if (!colon || end != colon || !(percent > 0 && percent < 100) || colon[1] == '\0' ||
         options->also.count)
-        return usage("--also \"%.100s\": want PERCENT:NAME=CONF, once", text);
+        return commands_usage("--also \"%.100s\": want PERCENT:NAME=CONF, once", text);
     name = arena_copy(&options->http.arena, colon + 1, strlen(colon + 1));
     if (!name)
-        return usage("--also: out of memory");
+        return commands_usage("--also: out of memory");
     equals = strchr(name, '=');
     if (equals)
         *equals++ = '\0';
     conf_args_plugin(&options->also, name);
+    if (equals && http_args_load_text(&options->http, equals, &conf) < 0)
+        return commands_usage("--also: %s", options->http.error);
     if (equals)
-        conf_args_conf(&options->also,
-                       (struct wire_str){.data = equals, .len = (uint32_t)strlen(equals)});
+        conf_args_conf(&options->also, conf);
     options->setup.plan.also_share = percent / 100;
     options->setup.also_confs = &options->also;
-    return 0;
+    return EXIT_OK;
 }
 
 static int take_body_size(struct bench_options *options, const char *text)
 {
     unsigned size = 0;
-    int status = take_count("--body-size", text, 0, FRAME_PAYLOAD_MAX - 64, &size);
+    int status = command_line_count("--body-size", text, 0, FRAME_PAYLOAD_MAX - 64, &size);
 
     if (status)
         return status;
     free(options->filler);
     options->filler = malloc(size + 1u);
     if (!options->filler)
-        return usage("--body-size: out of memory");
+        return commands_usage("--body-size: out of memory");
     for (unsigned i = 0; i < size; i++)
         options->filler[i] = (char)('a' + i % 26);
     options->http.request.body = (struct wire_str){.data = options->filler, .len = size};
@@ -242,12 +195,12 @@ static int take_runner(struct bench_options *options, int option, const char *te
     double pid = 0;
 
     if (*count == BENCH_RUNNERS_MAX)
-        return usage("more than %d runners", BENCH_RUNNERS_MAX);
+        return commands_usage("more than %d runners", BENCH_RUNNERS_MAX);
     if (option == OPTION_SOCKET) {
         options->sockets[(*count)++] = text;
         return 0;
     }
-    if (take_number("--pid", text, 1, 1e9, &pid))
+    if (command_line_number("--pid", text, 1, 1e9, &pid))
         return EXIT_USAGE;
     options->pids[(*count)++] = (pid_t)pid;
     return 0;
@@ -257,7 +210,9 @@ static int take_http(struct bench_options *options, int option, const char *valu
 {
     options->own_request = options->own_request || option == HTTP_ARGS_REQUEST;
     options->own_headers = options->own_headers || option == HTTP_ARGS_HEADER;
-    return http_args_take(&options->http, option, value) < 0 ? usage("%s", options->http.error) : 0;
+    if (http_args_take(&options->http, option, value) < 0)
+        return commands_usage("%s", options->http.error);
+    return EXIT_OK;
 }
 
 static int take_plan(struct bench_options *options, int option, const char *value)
@@ -266,17 +221,17 @@ static int take_plan(struct bench_options *options, int option, const char *valu
 
     switch (option) {
     case 'c':
-        return take_count("-c", value, 1, 100000, &plan->connections);
+        return command_line_count("-c", value, 1, 100000, &plan->connections);
     case 'd':
-        return take_number("-d", value, 0.01, 86400, &plan->seconds);
+        return command_line_number("-d", value, 0.01, 86400, &plan->seconds);
     case OPTION_RATE:
-        return take_number("--rate", value, 0.1, 1e8, &plan->rate);
+        return command_line_number("--rate", value, 0.1, 1e8, &plan->rate);
     case OPTION_IDLE:
-        return take_count("--idle", value, 0, 1000000, &plan->idle);
+        return command_line_count("--idle", value, 0, 1000000, &plan->idle);
     case OPTION_THREADS:
-        return take_count("--threads", value, 1, 256, &plan->threads);
+        return command_line_count("--threads", value, 1, 256, &plan->threads);
     case OPTION_WARMUP:
-        return take_number("--warmup", value, 0, 3600, &plan->warmup);
+        return command_line_number("--warmup", value, 0, 3600, &plan->warmup);
     case OPTION_CALLS:
         return take_calls(options, value);
     case OPTION_MODE:
@@ -284,24 +239,21 @@ static int take_plan(struct bench_options *options, int option, const char *valu
     case OPTION_EXPECT:
         return take_expect(options, value);
     }
-    fputs("Try 'c-runner bench --help'.\n", stderr); /* getopt said what is wrong */
-    return EXIT_USAGE;
+    return take_http(options, option, value);
 }
 
-static int take_option(struct bench_options *options, int option, const char *value)
+static int take_option(void *user, int option, const char *value)
 {
-    if (http_args_owns(option))
-        return take_http(options, option, value);
+    struct bench_options *options = user;
+
     switch (option) {
     case OPTION_SOCKET:
     case OPTION_PID:
         return take_runner(options, option, value);
     case OPTION_PLUGIN:
-        return conf_args_plugin(&options->confs, value) < 0
-                   ? usage("--plugin: an empty name, or too many plugins")
-                   : 0;
+        return conf_args_take_plugin(&options->confs, value);
     case OPTION_CONF:
-        return take_conf(options, value);
+        return conf_args_take_conf(&options->confs, &options->http, value);
     case OPTION_ALSO:
         return take_also(options, value);
     case OPTION_KEY:
@@ -310,13 +262,10 @@ static int take_option(struct bench_options *options, int option, const char *va
     case OPTION_BODY_SIZE:
         return take_body_size(options, value);
     case OPTION_ROUNDS:
-        return take_count("--rounds", value, 1, 10000, &options->rounds);
+        return command_line_count("--rounds", value, 1, 10000, &options->rounds);
     case OPTION_JSON:
         options->json = true;
-        return 0;
-    case 'h':
-        options->help = true;
-        return 0;
+        return EXIT_OK;
     }
     return take_plan(options, option, value);
 }
@@ -330,10 +279,10 @@ static int finish(struct bench_options *options)
     if (!options->socket_count && listen_address)
         options->sockets[options->socket_count++] = listen_address;
     if (!options->socket_count)
-        return usage("which runner? Name its socket with --socket unix:/path, or in "
-                     "APISIX_LISTEN_ADDRESS");
+        return commands_usage("which runner? Name its socket with --socket unix:/path, or in "
+                              "APISIX_LISTEN_ADDRESS");
     if (options->pid_count && options->pid_count != options->socket_count)
-        return usage("--pid: want one for each --socket");
+        return commands_usage("--pid: want one for each --socket");
     if (!options->rounds)
         options->rounds = options->socket_count > 1 ? 5 : 1;
     if (setup->plan.threads > setup->plan.connections)
@@ -342,9 +291,9 @@ static int finish(struct bench_options *options)
         setup->plan.seconds = 86400;
     if (bench_frame_defaults(&options->http, options->own_request, options->own_headers) < 0 ||
         http_args_finish(&options->http) < 0)
-        return usage("%s", options->http.error);
+        return commands_usage("%s", options->http.error);
     if (setup->plan.expect == BENCH_EXPECT_ECHO && !options->http.request.body.len)
-        return usage("--expect echo: give a body, with --body or --body-size");
+        return commands_usage("--expect echo: give a body, with --body or --body-size");
     setup->http = &options->http;
     setup->confs = &options->confs;
     setup->plan.answers = &options->http.answers;
@@ -354,15 +303,16 @@ static int finish(struct bench_options *options)
 
 int bench_options_take(struct bench_options *options, int argc, char **argv)
 {
-    int option, status = 0;
+    const struct command_line line = {.help = help_text,
+                                      .letters = "c:d:H:h",
+                                      .options = long_options,
+                                      .take = take_option,
+                                      .user = options};
+    int status = command_line_read(&line, argc, argv);
 
-    optind = 0;
-    while (status == 0 && !options->help &&
-           (option = getopt_long(argc, argv, "c:d:H:h", long_options, NULL)) != -1)
-        status = take_option(options, option, optarg);
-    if (status || options->help)
+    if (status != EXIT_OK)
         return status;
     if (optind < argc)
-        return usage("\"%.40s\" is no option", argv[optind]);
+        return commands_usage("'%.40s' is no option", argv[optind]);
     return finish(options);
 }

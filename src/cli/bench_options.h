@@ -16,7 +16,6 @@ struct bench_options {
     unsigned pid_count;
     unsigned rounds; /* 0: not given */
     bool json;
-    bool help;
     bool own_request, own_headers;
     struct conf_args confs;
     struct conf_args also;
@@ -29,9 +28,7 @@ struct bench_options {
 int bench_options_init(struct bench_options *options);
 void bench_options_free(struct bench_options *options);
 
-/* 0, or the exit status 2 after a line on stderr. */
+/* EXIT_OK, EXIT_USAGE or EXIT_HELPED. */
 int bench_options_take(struct bench_options *options, int argc, char **argv);
-
-void bench_options_help(FILE *to);
 
 #endif

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* c-runner call: one call through a running runner's socket, as the gateway makes it. */
 #include <errno.h>
-#include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/conf_args.h"
 #include "cli/http_text.h"
@@ -15,14 +14,11 @@
 #include "client/client.h"
 #include "client/http_args.h"
 
-enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
-
 struct call_options {
     const char *socket;
     const char *key;
     int timeout_ms;
     bool json;
-    bool help;
     struct conf_args confs;
     struct http_args http;
 };
@@ -58,93 +54,63 @@ static const char help_text[] =
     "  -h, --help                         print this\n" HTTP_ARGS_HELP "\n"
     "Exit status: 0 done, 1 the runner answered with an error or not at all, 2 usage.\n";
 
-__attribute__((format(printf, 1, 2))) static int usage(const char *format, ...)
-{
-    va_list args;
-
-    fputs("c-runner call: ", stderr);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputs("\nTry 'c-runner call --help'.\n", stderr);
-    return EXIT_USAGE;
-}
-
-/* 0, or an exit status. */
+/* EXIT_OK, EXIT_USAGE. */
 static int take_timeout(struct call_options *options, const char *text)
 {
-    char *end;
-    double seconds = strtod(text, &end);
+    double seconds = 0;
+    int status = command_line_number("--timeout", text, 0.001, 86400, &seconds);
 
-    if (end == text || *end || !(seconds >= 0.001 && seconds <= 86400))
-        return usage("--timeout: want seconds, 0.001 to 86400");
     options->timeout_ms = (int)(seconds * 1000);
-    return 0;
+    return status;
 }
 
-static int take_conf(struct call_options *options, const char *text)
+static int take_option(void *user, int option, const char *value)
 {
-    struct wire_str bytes;
+    struct call_options *options = user;
 
-    if (http_args_load(&options->http, text, &bytes) < 0)
-        return usage("%s", options->http.error);
-    if (conf_args_conf(&options->confs, bytes) < 0)
-        return usage("--conf: name its plugin before it, with --plugin");
-    return 0;
-}
-
-/* 0, or an exit status. */
-static int take_option(struct call_options *options, int option, const char *value)
-{
-    if (http_args_owns(option))
-        return http_args_take(&options->http, option, value) < 0 ? usage("%s", options->http.error)
-                                                                 : 0;
     switch (option) {
     case OPTION_SOCKET:
         options->socket = value;
-        return 0;
+        return EXIT_OK;
     case OPTION_PLUGIN:
-        return conf_args_plugin(&options->confs, value) < 0
-                   ? usage("--plugin: an empty name, or too many plugins")
-                   : 0;
+        return conf_args_take_plugin(&options->confs, value);
     case OPTION_CONF:
-        return take_conf(options, value);
+        return conf_args_take_conf(&options->confs, &options->http, value);
     case OPTION_KEY:
         options->key = value;
-        return 0;
+        return EXIT_OK;
     case OPTION_TIMEOUT:
         return take_timeout(options, value);
     case OPTION_JSON:
         options->json = true;
-        return 0;
-    case 'h':
-        options->help = true;
-        return 0;
+        return EXIT_OK;
     }
-    fputs("Try 'c-runner call --help'.\n", stderr); /* getopt said what is wrong */
-    return EXIT_USAGE;
+    if (http_args_take(&options->http, option, value) < 0)
+        return commands_usage("%s", options->http.error);
+    return EXIT_OK;
 }
 
 static int take_options(struct call_options *options, int argc, char **argv)
 {
-    int option, status = 0;
+    const struct command_line line = {.help = help_text,
+                                      .letters = "H:h",
+                                      .options = long_options,
+                                      .take = take_option,
+                                      .user = options};
+    int status = command_line_read(&line, argc, argv);
 
-    optind = 0;
-    while (status == 0 && !options->help &&
-           (option = getopt_long(argc, argv, "H:h", long_options, NULL)) != -1)
-        status = take_option(options, option, optarg);
-    if (status || options->help)
+    if (status != EXIT_OK)
         return status;
     if (optind < argc)
-        return usage("'%s' is no option", argv[optind]);
+        return commands_usage("'%.40s' is no option", argv[optind]);
     if (!options->socket)
         options->socket = getenv("APISIX_LISTEN_ADDRESS");
     if (!options->socket)
-        return usage("which runner? Name its socket with --socket unix:/path, or in "
-                     "APISIX_LISTEN_ADDRESS");
+        return commands_usage("which runner? Name its socket with --socket unix:/path, or in "
+                              "APISIX_LISTEN_ADDRESS");
     if (http_args_finish(&options->http) < 0)
-        return usage("%s", options->http.error);
-    return 0;
+        return commands_usage("%s", options->http.error);
+    return EXIT_OK;
 }
 
 /* The call itself. 0, CLIENT_ERROR_FRAME, -errno with client->error. */
@@ -240,12 +206,8 @@ int cmd_call(int argc, char **argv)
     }
     options->timeout_ms = 60000;
     status = take_options(options, argc, argv);
-    if (options->help)
-        fputs(help_text, stdout);
-    else if (status == 0)
+    if (status == EXIT_OK)
         status = run(options);
-    if (fflush(stdout) != 0 && status == 0)
-        status = EXIT_FAILED;
 out:
     if (options)
         http_args_free(&options->http);

@@ -1,29 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* c-runner check: what is in a plugin's file, and whether it takes a conf. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/log_line.h"
+#include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/conf_args.h"
 #include "cli/try_run.h"
 
-enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
-
 struct check_options {
     struct conf_args confs;
     struct http_args files; /* reads and keeps confs that stand in files */
-    bool help;
 };
 
-enum { OPTION_CONF = 1 };
-
 static const struct option long_options[] = {
-    {"conf", required_argument, NULL, OPTION_CONF},
+    {"conf", required_argument, NULL, 'c'},
     {"help", no_argument, NULL, 'h'},
     {0},
 };
@@ -39,48 +34,39 @@ static const char help_text[] =
     "\n"
     "Exit status: 0 all is well, 1 a file or a conf is not, 2 usage.\n";
 
-static int usage(const char *problem)
-{
-    fprintf(stderr, "c-runner check: %s\nTry 'c-runner check --help'.\n", problem);
-    return EXIT_USAGE;
-}
-
 /* ---- options ---- */
 
-static int take_conf(struct check_options *options, char *text)
+/* The only option: NAME=TEXT or NAME=@FILE. */
+static int take_conf(void *user, int option, const char *value)
 {
-    char *equals = strchr(text, '=');
+    struct check_options *options = user;
+    const char *equals = strchr(value, '=');
     struct wire_str conf;
+    char *name;
 
-    if (!equals || equals == text)
-        return usage("--conf: want NAME=TEXT or NAME=@FILE");
-    *equals = '\0';
-    if (http_args_load(&options->files, equals + 1, &conf) < 0)
-        return usage(options->files.error);
-    if (conf_args_plugin(&options->confs, text) < 0)
-        return usage("--conf: too many");
+    (void)option;
+    if (!equals || equals == value)
+        return commands_usage("--conf: want NAME=TEXT or NAME=@FILE");
+    if (http_args_load_text(&options->files, equals + 1, &conf) < 0)
+        return commands_usage("--conf: %s", options->files.error);
+    name = arena_copy(&options->files.arena, value, (size_t)(equals - value));
+    if (!name || conf_args_plugin(&options->confs, name) < 0)
+        return commands_usage("--conf: too many");
     (void)conf_args_conf(&options->confs, conf);
-    return 0;
+    return EXIT_OK;
 }
 
 static int take_options(struct check_options *options, int argc, char **argv)
 {
-    int option, status = 0;
+    const struct command_line line = {.help = help_text,
+                                      .letters = "h",
+                                      .options = long_options,
+                                      .take = take_conf,
+                                      .user = options};
+    int status = command_line_read(&line, argc, argv);
 
-    optind = 0;
-    while (status == 0 && (option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
-        if (option == 'h') {
-            options->help = true;
-            return 0;
-        }
-        if (option != OPTION_CONF) { /* getopt said what is wrong */
-            fputs("Try 'c-runner check --help'.\n", stderr);
-            return EXIT_USAGE;
-        }
-        status = take_conf(options, optarg);
-    }
-    if (status == 0 && optind == argc)
-        return usage("which plugin? Name its file");
+    if (status == EXIT_OK && optind == argc)
+        return commands_usage("which plugin? Name its file");
     return status;
 }
 
@@ -233,9 +219,7 @@ int cmd_check(int argc, char **argv)
         goto out;
     }
     status = take_options(options, argc, argv);
-    if (options->help)
-        fputs(help_text, stdout);
-    if (status || options->help)
+    if (status != EXIT_OK)
         goto out;
     (void)log_open(&log);
     if (try_run_init(&run) < 0 || load_files(&run, argv + optind) < 0)
@@ -246,8 +230,6 @@ int cmd_check(int argc, char **argv)
     try_run_free(&run);
     log_close();
 out:
-    if (fflush(stdout) != 0 && status == 0)
-        status = EXIT_FAILED;
     if (options)
         http_args_free(&options->files);
     free(options);

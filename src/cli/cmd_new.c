@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,20 +12,18 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/new_templates.h"
 #include "plugin/registry.h"
 
 #define FILE_MAX_SIZE ((size_t)1 << 20)
 
-enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
-
 struct new_options {
     const char *name;
     char identifier[PLUGIN_NAME_MAX + 3];
     const char *language;
     const char *folder; /* where the plugin's own folder is made */
-    bool help;
 };
 
 static const struct option long_options[] = {
@@ -47,12 +44,6 @@ static const char help_text[] =
     "  -h, --help                         print this\n"
     "\n"
     "Exit status: 0 done, 1 it cannot be written, 2 usage.\n";
-
-static int usage(const char *problem)
-{
-    fprintf(stderr, "c-runner new: %s\nTry 'c-runner new --help'.\n", problem);
-    return EXIT_USAGE;
-}
 
 /* As the runner takes names, and fit for files too. */
 static bool is_name(const char *name)
@@ -90,39 +81,40 @@ static void make_identifier(struct new_options *options)
             *at = '_';
 }
 
+static int take_option(void *user, int option, const char *value)
+{
+    struct new_options *options = user;
+
+    if (option == 'l')
+        options->language = value;
+    else
+        options->folder = value;
+    return EXIT_OK;
+}
+
 static int take_options(struct new_options *options, int argc, char **argv)
 {
-    int option;
+    const struct command_line line = {.help = help_text,
+                                      .letters = "h",
+                                      .options = long_options,
+                                      .take = take_option,
+                                      .user = options};
+    int status = command_line_read(&line, argc, argv);
 
-    optind = 0;
-    while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
-        switch (option) {
-        case 'l':
-            options->language = optarg;
-            break;
-        case 'd':
-            options->folder = optarg;
-            break;
-        case 'h':
-            options->help = true;
-            return 0;
-        default: /* getopt said what is wrong */
-            fputs("Try 'c-runner new --help'.\n", stderr);
-            return EXIT_USAGE;
-        }
-    }
+    if (status != EXIT_OK)
+        return status;
     if (argc - optind != 1)
-        return usage("want one name of a plugin");
+        return commands_usage("want one name of a plugin");
     options->name = argv[optind];
     if (!is_name(options->name))
-        return usage("a plugin's name has 1 to 64 letters, digits, '-', '_' and '.', and does not "
-                     "begin with '-' or '.'");
+        return commands_usage("a plugin's name has 1 to 64 letters, digits, '-', '_' and '.', and "
+                              "does not begin with '-' or '.'");
     if (is_taken(options->name))
-        return usage("the project has a file of this name itself; choose another name");
+        return commands_usage("the project has a file of this name itself; choose another name");
     if (!is_language(options->language))
-        return usage("--lang: want c, cpp or rust");
+        return commands_usage("--lang: want c, cpp or rust");
     make_identifier(options);
-    return 0;
+    return EXIT_OK;
 }
 
 /* ---- writing ---- */
@@ -217,7 +209,7 @@ static int write_project(const struct new_options *options)
 
     if ((size_t)snprintf(path, sizeof(path), "%s/%s", options->folder, options->name) >=
         sizeof(path))
-        return usage("the folder's name is too long");
+        return commands_usage("the folder's name is too long");
     if (mkdir(path, 0777) < 0) {
         fprintf(stderr, "c-runner new: cannot make the folder %s: %s\n", path, strerror(errno));
         return EXIT_FAILED;
@@ -237,11 +229,5 @@ int cmd_new(int argc, char **argv)
     struct new_options options = {.language = "c", .folder = "."};
     int status = take_options(&options, argc, argv);
 
-    if (options.help)
-        fputs(help_text, stdout);
-    else if (status == 0)
-        status = write_project(&options);
-    if (fflush(stdout) != 0 && status == 0)
-        status = EXIT_FAILED;
-    return status;
+    return status == EXIT_OK ? write_project(&options) : status;
 }

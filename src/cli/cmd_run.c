@@ -37,7 +37,6 @@ static bool asks_for_help(int argc, char **argv)
     return false;
 }
 
-/* Only options and the environment: what is wrong there was asked wrongly. */
 static int load(a6_runner_config *config, int argc, char **argv, char *plugins, size_t size)
 {
     char error[RUN_OPTIONS_ERROR_MAX];

@@ -1,27 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* c-runner try: one call through plugins that are loaded here, without gateway or runner. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/log_line.h"
+#include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/conf_args.h"
 #include "cli/http_text.h"
 #include "cli/json_text.h"
 #include "cli/try_run.h"
 
-enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
-
 struct try_options {
     struct conf_args confs;
     struct wire_str lone_conf; /* given without --plugin */
     const char *log_level;
     bool json;
-    bool help;
     struct http_args http;
 };
 
@@ -54,41 +51,30 @@ static const char help_text[] =
     "  -h, --help                         print this\n" HTTP_ARGS_HELP "\n"
     "Exit status: 0 done, 1 a plugin cannot be loaded, refused its conf or failed, 2 usage.\n";
 
-static int usage(const char *problem)
-{
-    fprintf(stderr, "c-runner try: %s\nTry 'c-runner try --help'.\n", problem);
-    return EXIT_USAGE;
-}
-
 static int take_conf(struct try_options *options, const char *text)
 {
-    struct wire_str bytes;
-
-    if (http_args_load(&options->http, text, &bytes) < 0)
-        return usage(options->http.error);
-    if (options->confs.count == 0)
-        options->lone_conf = bytes;
-    else if (conf_args_conf(&options->confs, bytes) < 0)
-        return usage("--conf: name its plugin before it, with --plugin");
-    return 0;
+    if (options->confs.count > 0)
+        return conf_args_take_conf(&options->confs, &options->http, text);
+    if (http_args_load_text(&options->http, text, &options->lone_conf) < 0)
+        return commands_usage("--conf: %s", options->http.error);
+    return EXIT_OK;
 }
 
 /* Most plugins take an empty object for a conf without wishes. */
 static int take_plugin(struct try_options *options, const char *name)
 {
     static const struct wire_str no_conf = {.data = "{}", .len = 2};
+    int status = conf_args_take_plugin(&options->confs, name);
 
-    if (conf_args_plugin(&options->confs, name) < 0)
-        return usage("--plugin: an empty name, or too many plugins");
-    (void)conf_args_conf(&options->confs, no_conf);
-    return 0;
+    if (status == EXIT_OK)
+        (void)conf_args_conf(&options->confs, no_conf);
+    return status;
 }
 
-/* 0, or an exit status. */
-static int take_option(struct try_options *options, int option, const char *value)
+static int take_option(void *user, int option, const char *value)
 {
-    if (http_args_owns(option))
-        return http_args_take(&options->http, option, value) < 0 ? usage(options->http.error) : 0;
+    struct try_options *options = user;
+
     switch (option) {
     case OPTION_PLUGIN:
         return take_plugin(options, value);
@@ -96,36 +82,36 @@ static int take_option(struct try_options *options, int option, const char *valu
         return take_conf(options, value);
     case OPTION_LOG_LEVEL:
         options->log_level = value;
-        return log_level_parse(value) < 0 ? usage("--log-level: want debug, info, warn or error")
-                                          : 0;
+        if (log_level_parse(value) < 0)
+            return commands_usage("--log-level: want debug, info, warn or error");
+        return EXIT_OK;
     case OPTION_JSON:
         options->json = true;
-        return 0;
-    case 'h':
-        options->help = true;
-        return 0;
+        return EXIT_OK;
     }
-    fputs("Try 'c-runner try --help'.\n", stderr); /* getopt said what is wrong */
-    return EXIT_USAGE;
+    if (http_args_take(&options->http, option, value) < 0)
+        return commands_usage("%s", options->http.error);
+    return EXIT_OK;
 }
 
 static int take_options(struct try_options *options, int argc, char **argv)
 {
-    int option, status = 0;
+    const struct command_line line = {.help = help_text,
+                                      .letters = "H:h",
+                                      .options = long_options,
+                                      .take = take_option,
+                                      .user = options};
+    int status = command_line_read(&line, argc, argv);
 
-    optind = 0;
-    while (status == 0 && !options->help &&
-           (option = getopt_long(argc, argv, "H:h", long_options, NULL)) != -1)
-        status = take_option(options, option, optarg);
-    if (status || options->help)
+    if (status != EXIT_OK)
         return status;
     if (optind == argc)
-        return usage("which plugin? Name its file");
+        return commands_usage("which plugin? Name its file");
     if (options->lone_conf.data && options->confs.count > 0)
-        return usage("--conf: name its plugin before it, with --plugin");
+        return commands_usage("--conf: name its plugin before it, with --plugin");
     if (http_args_finish(&options->http) < 0)
-        return usage(options->http.error);
-    return 0;
+        return commands_usage("%s", options->http.error);
+    return EXIT_OK;
 }
 
 /* Without --plugin: every plugin of the files; a conf can only be meant for a single one. */
@@ -137,7 +123,8 @@ static int choose_plugins(struct try_options *options, const struct try_run *run
     if (options->confs.count > 0)
         return 0;
     if (conf.data && registry->count > 1)
-        return usage("--conf: there are several plugins; say which is meant, with --plugin");
+        return commands_usage(
+            "--conf: there are several plugins; say which is meant, with --plugin");
     for (unsigned i = 0; i < registry->count; i++)
         if (take_plugin(options, registry->plugins[i]->about.name) != 0)
             return EXIT_USAGE;
@@ -211,9 +198,7 @@ int cmd_try(int argc, char **argv)
         goto out;
     }
     status = take_options(options, argc, argv);
-    if (options->help)
-        fputs(help_text, stdout);
-    if (status || options->help)
+    if (status != EXIT_OK)
         goto out;
     if (options->log_level) /* else the runner's lines about loading are not shown */
         log.level = (enum log_level)log_level_parse(options->log_level);
@@ -225,8 +210,6 @@ int cmd_try(int argc, char **argv)
     try_run_free(&run);
     log_close();
 out:
-    if (fflush(stdout) != 0 && status == 0)
-        status = EXIT_FAILED;
     if (options)
         http_args_free(&options->http);
     free(options);

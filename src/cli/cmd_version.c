@@ -15,11 +15,16 @@
 static const char usage[] = "usage: c-runner version [--long]\n\n"
                             "  --long   also: plugin ABI, compiler, libraries, system, folders\n";
 
+/* gcc has macros for its sanitizers, clang has features. */
+#if !defined(__has_feature)
+#define __has_feature(feature) 0
+#endif
+
 static const char *build_kind(void)
 {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
     return ", AddressSanitizer";
-#elif defined(__SANITIZE_THREAD__)
+#elif defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
     return ", ThreadSanitizer";
 #elif defined(NDEBUG)
     return ", optimised";
@@ -58,14 +63,13 @@ int cmd_version(int argc, char **argv)
             is_long = 1;
         } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             fputs(usage, stdout);
-            return 0;
+            return EXIT_HELPED;
         } else {
-            fprintf(stderr, "c-runner: there is no option '%s'\n%s", argv[i], usage);
-            return 2;
+            return commands_usage("there is no option '%s'", argv[i]);
         }
     }
     printf("c-runner %s\n", A6_VERSION);
     if (is_long)
         print_long();
-    return 0;
+    return EXIT_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -9,6 +10,9 @@
 #define COMMANDS_ENTRY(name, function, summary) {name, summary, function},
 static const struct command commands[] = {COMMANDS(COMMANDS_ENTRY)};
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+/* "c-runner NAME", which is how the command at hand begins its messages */
+static char program[64];
 
 const struct command *commands_find(const char *name)
 {
@@ -36,7 +40,22 @@ int commands_unknown(const char *name)
         fprintf(stderr, "; did you mean '%s'?\n", nearest_found(&nearest));
     else
         fprintf(stderr, "; `c-runner help` lists them\n");
-    return 2;
+    return EXIT_USAGE;
+}
+
+int commands_usage(const char *format, ...)
+{
+    va_list args;
+
+    if (format) {
+        fprintf(stderr, "%s: ", program);
+        va_start(args, format);
+        vfprintf(stderr, format, args);
+        va_end(args);
+        fputc('\n', stderr);
+    }
+    fprintf(stderr, "Try '%s --help'.\n", program);
+    return EXIT_USAGE;
 }
 
 void commands_help(FILE *out)
@@ -50,13 +69,13 @@ void commands_help(FILE *out)
 
 int commands_main(int argc, char **argv)
 {
-    static char program[64];
     const struct command *command;
     const char *name;
+    int status;
 
     if (argc < 2) {
         commands_help(stderr);
-        return 2;
+        return EXIT_USAGE;
     }
     name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
@@ -67,6 +86,13 @@ int commands_main(int argc, char **argv)
     if (!command)
         return commands_unknown(name);
     snprintf(program, sizeof(program), "c-runner %s", command->name);
-    argv[1] = program; /* getopt begins its messages with it */
-    return command->function(argc - 1, argv + 1);
+    argv[1] = program; /* getopt's messages begin with it as well */
+    status = command->function(argc - 1, argv + 1);
+    if (status == EXIT_HELPED)
+        status = EXIT_OK;
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == EXIT_OK) {
+        fprintf(stderr, "%s: what it printed is lost: it cannot be written\n", program);
+        status = EXIT_FAILED;
+    }
+    return status;
 }

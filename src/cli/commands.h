@@ -3,13 +3,20 @@
  * The commands of c-runner: `c-runner NAME ARGUMENT...`.
  *
  * A command is a file cmd_<name>.c with one function, and one line in COMMANDS. The
- * function gets "c-runner NAME" as argv[0], answers --help itself, and gives the exit
- * status: 0, 1 when it could not do its work, 2 when it was asked wrongly.
+ * function gets "c-runner NAME" as argv[0], answers --help itself, and gives an exit
+ * status. What it printed is flushed, and found lost if it was, after it.
  */
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
 #include <stdio.h>
+
+enum {
+    EXIT_HELPED = -1, /* it said how it is used: becomes EXIT_OK */
+    EXIT_OK,
+    EXIT_FAILED, /* it could not do its work */
+    EXIT_USAGE,  /* it was asked wrongly; for a supervisor's sake `run` fails instead */
+};
 
 /* In the order of the help: name, function, summary. */
 #define COMMANDS(COMMAND)                                                                          \
@@ -39,8 +46,13 @@ const struct command *commands_find(const char *name);
 /* The first one for 0, NULL past the last. */
 const struct command *commands_at(size_t index);
 
-/* Says on stderr that there is no such command and which one is nearest. Gives 2. */
+/* Says on stderr that there is no such command and which one is nearest. Gives
+ * EXIT_USAGE. */
 int commands_unknown(const char *name);
+
+/* Says on stderr what is wrong with how the command at hand was called (NULL: that has been
+ * said), and where its help is. Gives EXIT_USAGE. */
+__attribute__((format(printf, 1, 2))) int commands_usage(const char *format, ...);
 
 /* What `c-runner help` prints. */
 void commands_help(FILE *out);

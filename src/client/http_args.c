@@ -79,16 +79,21 @@ static int read_file(struct http_args *http, const char *path, struct wire_str *
     return status == 0 ? 0 : fail(http, status, "%.150s: %s", path, strerror(-status));
 }
 
-int http_args_load(struct http_args *http, const char *text, struct wire_str *bytes)
+int http_args_load_text(struct http_args *http, const char *text, struct wire_str *bytes)
+{
+    if (text[0] == '@')
+        return read_file(http, text + 1, bytes);
+    *bytes = text_of(text);
+    return 0;
+}
+
+int http_args_load_file(struct http_args *http, const char *name, struct wire_str *bytes)
 {
     struct stat about;
 
-    if (text[0] == '@')
-        return read_file(http, text + 1, bytes);
-    if (strcmp(text, "-") == 0 || (stat(text, &about) == 0 && S_ISREG(about.st_mode)))
-        return read_file(http, text, bytes);
-    *bytes = text_of(text);
-    return 0;
+    if (strcmp(name, "-") == 0 || (stat(name, &about) == 0 && S_ISREG(about.st_mode)))
+        return read_file(http, name, bytes);
+    return http_args_load_text(http, name, bytes);
 }
 
 static int take_request(struct http_args *http, const char *line)
@@ -228,7 +233,7 @@ int http_args_take(struct http_args *http, int option, const char *value)
     case HTTP_ARGS_HEADER:
         return take_header(http, "-H", http->headers, &http->header_count, value, strlen(value));
     case HTTP_ARGS_BODY:
-        return http_args_load(http, value, &http->request.body);
+        return http_args_load_file(http, value, &http->request.body);
     case HTTP_ARGS_VAR:
         return take_variable(http, value);
     case HTTP_ARGS_SRC:

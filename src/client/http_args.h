@@ -49,7 +49,6 @@ enum {
     HTTP_ARGS_VAR,
     HTTP_ARGS_SRC,
     HTTP_ARGS_RESPONSE,
-    HTTP_ARGS_END,
 };
 
 /* For a command's table of getopt_long, and "H:" for its short options. */
@@ -67,7 +66,7 @@ enum {
 #define HTTP_ARGS_HELP                                                                             \
     "      --request 'METHOD /path?args'  the request line (default: GET /)\n"                     \
     "  -H, --header 'Name: value'         a header of the request (repeatable)\n"                  \
-    "      --body FILE|TEXT               the request's body; @FILE: always a file\n"              \
+    "      --body FILE|TEXT               the request's body; @FILE: always a file, -: stdin\n"    \
     "      --var NAME=VALUE               what a variable is, asked for without '$' "              \
     "(repeatable)\n"                                                                               \
     "      --src ADDRESS                  the client's address (default: 127.0.0.1)\n"             \
@@ -80,21 +79,19 @@ enum {
 int http_args_init(struct http_args *http);
 void http_args_free(struct http_args *http);
 
-static inline bool http_args_owns(int option)
-{
-    return option == HTTP_ARGS_HEADER || (option >= HTTP_ARGS_REQUEST && option < HTTP_ARGS_END);
-}
-
 /* Takes one option's value, which is borrowed until http_args_free. 0, or -errno with
- * http->error. */
+ * http->error; -EINVAL also for an option that is none of these. */
 int http_args_take(struct http_args *http, int option, const char *value);
 
 /* Puts everything together once all options are there, and adds what a gateway always
  * has: host, content-length, the usual variables. 0, or -errno with http->error. */
 int http_args_finish(struct http_args *http);
 
-/* FILE|TEXT: the file's bytes when text is @FILE or names a file, else the text itself.
- * -errno with http->error. */
-int http_args_load(struct http_args *http, const char *text, struct wire_str *bytes);
+/* TEXT|@FILE: the text itself, or the file's bytes; @-: what stdin has. -errno with
+ * http->error. */
+int http_args_load_text(struct http_args *http, const char *text, struct wire_str *bytes);
+
+/* FILE|TEXT: the same, but for a text that is a file's name, or "-": that file's bytes. */
+int http_args_load_file(struct http_args *http, const char *name, struct wire_str *bytes);
 
 #endif

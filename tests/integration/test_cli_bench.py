@@ -159,8 +159,9 @@ def test_a_runner_that_answers_rubbish(tmp_path):
 
 
 def test_usage(shared, tmp_path):
-    for args in (["-c", "0"], ["-c", "x"], ["--mode", "x"], ["--expect", "x"], ["--also", "x"],
-                 ["--also", "0:x"], ["--conf", "x"], ["--rate", "-1"], ["--expect", "echo"],
+    for args in (["-c", "0"], ["-c", "x"], ["-c", "1.5"], ["--mode", "x"], ["--expect", "x"],
+                 ["--also", "x"], ["--also", "0:x"], ["--also", "1:say=@/nowhere"],
+                 ["--conf", "x"], ["--rate", "-1"], ["--expect", "echo"],
                  ["--pid", "1", "--pid", "1"], ["x"], ["--nonsense"]):
         done = bench(shared, *args)
         assert done.status == 2, (args, done)
