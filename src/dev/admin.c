@@ -134,43 +134,16 @@ static json_t *list_entries(const struct job *job)
     return list;
 }
 
-/* Keeps one page of a list, when both arguments are there. Takes the list over; NULL
- * when they are not right. */
-static json_t *cut_page(const struct job *job, json_t *list)
-{
-    const char *page_text = job->request->page, *size_text = job->request->page_size;
-    long page = page_text ? strtol(page_text, NULL, 10) : 0;
-    long size = size_text ? strtol(size_text, NULL, 10) : 0;
-    json_t *cut;
-
-    if (!page_text || !size_text)
-        return list;
-    cut = size >= 10 && size <= 500 ? json_array() : NULL;
-    if (page < 1)
-        page = 1;
-    for (long i = 0; cut && i < size && page <= (long)json_array_size(list); i++) {
-        json_t *item = json_array_get(list, (size_t)((page - 1) * size + i));
-        if (item)
-            (void)json_array_append(cut, item);
-    }
-    json_decref(list);
-    return cut;
-}
-
 static int get(struct job *job)
 {
     json_t *list = list_entries(job), *entry;
+    struct error error;
     char key[160];
     size_t i;
 
     if (!*job->id) {
-        int total = (int)json_array_size(list);
-
-        list = cut_page(job, list);
-        if (!list)
-            return fail(job, 400, "page_size must be between 10 and 500");
-        *job->answer = json_pack("{s:i, s:o}", "total", total, "list", list);
-        return 200;
+        *job->answer = admin_list_answer(&job->request->list, list, &error);
+        return *job->answer ? 200 : fail(job, 400, "%s", error.text);
     }
     snprintf(key, sizeof(key), "/apisix/%s/%s", job->kind, job->id);
     json_array_foreach(list, i, entry)
@@ -322,8 +295,11 @@ static int put(struct job *job)
 static int post(struct job *job)
 {
     int status = 0;
-    json_t *value = read_object(job, &status);
+    json_t *value;
 
+    if (strcmp(job->kind, "global_rules") == 0)
+        return fail(job, 405, "not supported `POST` method for %s", job->name);
+    value = read_object(job, &status);
     if (!value)
         return status;
     if (*job->id || json_object_get(value, "id")) {
@@ -445,6 +421,8 @@ int admin_handle(struct admin *admin, const struct admin_request *request, json_
         return status;
     if (strcmp(request->method, "GET") == 0)
         return get(&job);
+    if (request->ttl)
+        return fail(&job, 400, "the argument ttl is not supported here: no object expires");
     for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
         if (strcmp(request->method, methods[i].method) != 0)
             continue;

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "dev/admin_list.h"
 #include "dev/admin_store.h"
 #include "dev/apisix_config.h"
 
@@ -28,7 +29,8 @@ struct admin_request {
     const char *method;
     const char *path; /* decoded, "/apisix/admin/routes/1" */
     const char *key;  /* of the argument api_key, X-API-KEY or the cookie x_api_key; or NULL */
-    const char *page, *page_size; /* arguments of a list, or NULL */
+    const char *ttl;  /* the argument; or NULL */
+    struct admin_list list;
     const char *body;
     size_t body_len;
 };

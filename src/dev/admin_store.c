@@ -17,7 +17,7 @@
 const char *const admin_store_kinds[ADMIN_STORE_KINDS] = {"routes", "services", "upstreams",
                                                           "global_rules"};
 const char *const admin_store_names[ADMIN_STORE_KINDS] = {"route", "service", "upstream",
-                                                          "global_rule"};
+                                                          "global rule"};
 
 /* ---- reading ---- */
 

@@ -41,7 +41,7 @@ static void join(char *path, size_t size, const struct gateway *gateway, const c
 
 /* ---- what nginx says of a configuration ---- */
 
-/* "nginx: [emerg] host not found ... in /tmp/x/next.conf:12" without what is ours. */
+/* "nginx: [emerg] 12#12: unknown ... in /tmp/x/next.conf:12" without what is ours. */
 static void explain(const char *output, struct error *error)
 {
     const char *line = strstr(output, "[emerg] ");
@@ -54,6 +54,9 @@ static void explain(const char *output, struct error *error)
         return;
     }
     line += strlen("[emerg] ");
+    len = strspn(line, "0123456789#");
+    if (strncmp(line + len, ": ", 2) == 0)
+        line += len + 2;
     len = strcspn(line, "\n");
     end = memmem(line, len, " in /", 5);
     if (end)

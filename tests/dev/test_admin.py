@@ -87,6 +87,19 @@ def test_pages(gateway):
         assert [e["value"]["id"] for e in answer.json["list"]] == [str(i) for i in wanted]
 
 
+def test_parts_of_a_list(gateway):
+    routes = {"a": {"uri": "/orders", "name": "one", "labels": {"env": "test"}},
+              "b": {"uris": ["/x", "/orders/*"], "name": "two", "labels": {"env": "prod"}},
+              "c": {"uri": "/other"}}
+    for id, route in routes.items():
+        assert gateway.admin("PUT", "routes/" + id, {**route, "plugins": {}}).status == 201
+    for query, wanted in (("uri=^/ord", "ab"), ("uri=/x$", "b"), ("name=w", "b"), ("label=env", "ab"),
+                          ("label=en", ""), ("name=o&uri=rs$&label=env", "a"), ("name=nix", "")):
+        answer = gateway.admin("GET", "routes?" + query).json
+        assert "".join(entry["value"]["id"] for entry in answer["list"]) == wanted, query
+        assert answer["total"] == len(wanted)
+
+
 def test_own_keys(dev):
     gateway = dev(config="""
 deployment:
@@ -138,6 +151,10 @@ def test_post_and_patch(gateway):
     ("PATCH", "routes/good", "", 400, "missing new configuration"),
     ("PATCH", "routes/good/uri/x", "1", 400, "invalid sub-path: /uri/x"),
     ("GET", "routes?page=1&page_size=5", "", 400, "page_size must be between 10 and 500"),
+    ("GET", "routes?uri=[", "", 400, "invalid argument uri: not a regular expression"),
+    ("PUT", "routes/1?ttl=60", '{"uri":"/","plugins":{}}', 400, "ttl is not supported here"),
+    ("POST", "global_rules", '{"plugins":{}}', 405, "not supported `POST` method for global rule"),
+    ("PUT", "global_rules", '{"plugins":{}}', 400, "missing global rule id"),
     ("PUT", "routes/1", '{"uri":"/","prioritty":1}', 400, "did you mean 'priority'"),
     ("PUT", "routes/1", '{"uri":"/","enable_websocket":true}', 400,
      "routes/1: the key 'enable_websocket' is not supported here"),
@@ -148,7 +165,8 @@ def test_post_and_patch(gateway):
      "routes/1: upstream: type: 'chash' is not supported here"),
     ("PUT", "routes/1", '{"uri":"/","upstream":{"nodes":{"no-such-host.invalid:80":1}}}', 400,
      "host not found in upstream"),
-    ("PUT", "routes/1", '{"uri":"/","plugins":{},"vars":[["nonsense","==","1"]]}', 400, 'unknown "nonsense"'),
+    ("PUT", "routes/1", '{"uri":"/","plugins":{},"vars":[["nonsense","==","1"]]}', 400,
+     'invalid configuration: nginx: unknown "nonsense" variable'),
     ("PUT", "routes/1",
      '{"uri":"/","plugins":{"ext-plugin-pre-req":{"conf":[{"name":"say","value":{}}]}}}', 400,
      "plugins: ext-plugin-pre-req: conf: value: must be a string"),
