@@ -230,7 +230,8 @@ constexpr a6_plugin describe(const char *name, const char *version, const char *
 
 } // namespace a6
 
-/* Describes and registers a class; flags (A6_BLOCKING and so on) may follow. */
+/* Describes and registers a class, whose name has no '::' (stand in its namespace, or say
+ * using); flags (A6_BLOCKING and so on) may follow. */
 #define A6_PLUGIN(type, ...)                                                                       \
     static const a6_plugin a6_plugin_##type = a6::describe<type>(__VA_ARGS__);                     \
     A6_REGISTER(a6_plugin_##type)
