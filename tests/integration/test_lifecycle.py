@@ -349,7 +349,7 @@ def open_files(pid):
 
 def test_a_worker_that_leaves_reopens_the_log_too(start, tmp_path):
     log, go = tmp_path / "my.log", tmp_path / "go"
-    runner = start("--log-file", log)
+    runner = start("--log-file", log, "--core-dumps")  # the test looks into the worker
     conn = runner.connect()
     old = worker_of(conn)
     conn.start_req_call(conn.prepare_conf([("probe-blocking", script("wait %s" % go,
