@@ -45,7 +45,8 @@ typedef void (*a6_log_function)(void *user, a6_level level, const char *line, si
  * but those said not to be has a command-line flag, a key of the configuration file and a
  * variable of the environment with the same name. Strings are borrowed until
  * a6_runner_run returns, except those that a6_runner_set copied into the config.
- * Fields are only ever appended.
+ * Fields are only ever appended, and the library heeds `size`: a program that was built when
+ * there were fewer runs with a newer library, which has the defaults for the rest.
  */
 typedef struct a6_runner_config {
     size_t size; /* set by a6_runner_config_init */
@@ -98,8 +99,14 @@ typedef struct a6_runner_config {
     int scheduling; /* of the workers' threads. 0: SCHED_BATCH; 1: as the runner was started */
 } a6_runner_config;
 
-/* Fills in the defaults. */
-void a6_runner_config_init(a6_runner_config *config);
+/* Fills in the defaults of a config that the program knows to have `size` bytes. */
+void a6_runner_config_init_sized(a6_runner_config *config, size_t size);
+
+/* The same for one of this header's size. */
+static inline void a6_runner_config_init(a6_runner_config *config)
+{
+    a6_runner_config_init_sized(config, sizeof(*config));
+}
 
 /* Frees what a6_runner_set and a6_runner_config_environment copied. */
 void a6_runner_config_free(a6_runner_config *config);

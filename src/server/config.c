@@ -38,6 +38,15 @@ static const struct config_option options[] = {
 #include "server/config_table.h"
 #undef OPTION
 
+static const size_t field_sizes[] = {
+    [CONFIG_FILE] = SIZE_CONFIG_FILE,       [CONFIG_TEXT] = SIZE_CONFIG_TEXT,
+    [CONFIG_ADDRESS] = SIZE_CONFIG_ADDRESS, [CONFIG_PATHS] = SIZE_CONFIG_PATHS,
+    [CONFIG_NUMBER] = SIZE_CONFIG_NUMBER,   [CONFIG_COUNT] = SIZE_CONFIG_COUNT,
+    [CONFIG_SECONDS] = SIZE_CONFIG_SECONDS, [CONFIG_MILLISECONDS] = SIZE_CONFIG_MILLISECONDS,
+    [CONFIG_SIZE] = SIZE_CONFIG_SIZE,       [CONFIG_MODE] = SIZE_CONFIG_MODE,
+    [CONFIG_SWITCH] = SIZE_CONFIG_SWITCH,   [CONFIG_CHOICE] = SIZE_CONFIG_CHOICE,
+};
+
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
 
 /* A copy that a config owns; a6_runner_config.allocated is the first of a list. */
@@ -88,6 +97,12 @@ const char *config_socket_path(const char *address)
 }
 
 /* ---- fields ---- */
+
+/* A program that was built when there was no such option has no room for it. */
+static bool has_field(const a6_runner_config *config, const struct config_option *option)
+{
+    return option->offset + field_sizes[option->type] <= config->size;
+}
 
 static void *field_of(a6_runner_config *config, const struct config_option *option)
 {
@@ -146,7 +161,7 @@ void config_clear(a6_runner_config *config, const struct config_option *option)
 {
     const char *none = NULL;
 
-    if (option->type == CONFIG_PATHS)
+    if (option->type == CONFIG_PATHS && has_field(config, option))
         memcpy(field_of(config, option), &none, sizeof(none));
 }
 
@@ -158,6 +173,13 @@ int config_set(a6_runner_config *config, const struct config_option *option, con
     uint64_t number;
     int result;
 
+    if (!has_field(config, option)) {
+        snprintf(error, size,
+                 "%s: this program is older than the option; build it against this runner's "
+                 "<a6/runner.h>",
+                 option->name);
+        return -EINVAL;
+    }
     switch (option->type) {
     case CONFIG_FILE:
         snprintf(error, size, "%s: can only be a flag or in the environment", option->name);
@@ -201,12 +223,11 @@ int a6_runner_set(a6_runner_config *config, const char *name, const char *value,
     return -EINVAL;
 }
 
-void a6_runner_config_init(a6_runner_config *config)
+static void set_defaults(a6_runner_config *config)
 {
     char error[256];
 
     memset(config, 0, sizeof(*config));
-    config->size = sizeof(*config);
     config->log_fd = -1;
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         uint64_t number = 0;
@@ -227,6 +248,29 @@ void a6_runner_config_init(a6_runner_config *config)
     }
 }
 
+/* The part that both know. */
+static size_t common(size_t size)
+{
+    return size < sizeof(a6_runner_config) ? size : sizeof(a6_runner_config);
+}
+
+void a6_runner_config_init_sized(a6_runner_config *config, size_t size)
+{
+    a6_runner_config defaults;
+
+    set_defaults(&defaults);
+    defaults.size = size;
+    memset(config, 0, size);
+    memcpy(config, &defaults, common(size));
+}
+
+void config_complete(a6_runner_config *whole, const a6_runner_config *config)
+{
+    set_defaults(whole);
+    memcpy(whole, config, common(config->size));
+    whole->size = sizeof(*whole);
+}
+
 void a6_runner_config_free(a6_runner_config *config)
 {
     struct copy *copy = config->allocated;
@@ -241,8 +285,9 @@ void a6_runner_config_free(a6_runner_config *config)
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const char *none = NULL;
 
-        if (options[i].type == CONFIG_PATHS || options[i].type == CONFIG_TEXT ||
-            options[i].type == CONFIG_ADDRESS)
+        if ((options[i].type == CONFIG_PATHS || options[i].type == CONFIG_TEXT ||
+             options[i].type == CONFIG_ADDRESS) &&
+            has_field(config, &options[i]))
             memcpy(field_of(config, &options[i]), &none, sizeof(none));
     }
 }

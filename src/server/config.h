@@ -59,6 +59,10 @@ void config_variable(const struct config_option *option, char *variable, size_t 
 int config_set(a6_runner_config *config, const struct config_option *option, const char *value,
                char *error, size_t size);
 
+/* The config as this library has it, from one that may be a program's of another version:
+ * what that did not know has its default. */
+void config_complete(a6_runner_config *whole, const a6_runner_config *config);
+
 /* Sets a repeatable option back to nothing, so that a stronger source replaces what a
  * weaker one said. */
 void config_clear(a6_runner_config *config, const struct config_option *option);

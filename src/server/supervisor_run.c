@@ -15,6 +15,7 @@
 #include "conf/store.h"
 #include "plugin/cells.h"
 #include "plugin/loader.h"
+#include "server/config.h"
 #include "server/control.h"
 #include "server/supervisor.h"
 #include "server/worker_privileges.h"
@@ -255,12 +256,15 @@ static void stop(struct supervisor *supervisor)
     supervisor_drop_undelivered(supervisor);
 }
 
-int a6_runner_run(const a6_runner_config *config)
+int a6_runner_run(const a6_runner_config *given)
 {
     static struct supervisor supervisor; /* large, and there is one a process */
     char error[LOADER_ERROR_SIZE] = "";
+    a6_runner_config whole;
+    const a6_runner_config *config = &whole;
     int status = 0;
 
+    config_complete(&whole, given);
     supervisor = (struct supervisor){.config = config, .signal_fd = -1, .watch_fd = -1};
     supervisor.listener.fd = -1;
     supervisor.heritage.config = config;

@@ -86,6 +86,47 @@ static void has_defaults(void **state)
     assert_null(config.allocated);
 }
 
+/* A program that was built when there was no `scheduling` yet. */
+static void knows_no_more_than_the_program(void **state)
+{
+    size_t known = offsetof(a6_runner_config, scheduling);
+    a6_runner_config whole;
+    char text[8];
+
+    (void)state;
+    memset(&config, 0x55, sizeof(config));
+    a6_runner_config_init_sized(&config, known);
+    assert_int_equal(config.size, known);
+    assert_int_equal(config.workers, 1);
+    assert_int_equal(set("workers", "3"), 0);
+    assert_int_equal(set("plugin", "x.so"), 0);
+    assert_refused("scheduling", "normal", "is older than the option");
+    memset(&whole, 0x55, sizeof(whole));
+    config_complete(&whole, &config);
+    snprintf(text, sizeof(text), "%s", whole.plugin_files);
+    a6_runner_config_free(&config);
+    for (size_t i = known; i < sizeof(config); i++)
+        assert_int_equal(((const unsigned char *)&config)[i], 0x55);
+    assert_int_equal(whole.size, sizeof(whole));
+    assert_int_equal(whole.workers, 3);
+    assert_string_equal(text, "x.so");
+    assert_int_equal(whole.scheduling, 0);
+}
+
+/* And one that is newer than the library. */
+static void clears_what_only_the_program_knows(void **state)
+{
+    struct {
+        a6_runner_config known;
+        uint64_t newer;
+    } larger = {.newer = 1};
+
+    (void)state;
+    a6_runner_config_init_sized(&larger.known, sizeof(larger));
+    assert_int_equal(larger.known.workers, 1);
+    assert_int_equal(larger.newer, 0);
+}
+
 /* What the table says of an option must make sense, or nobody could set it. */
 static void table_is_sound(void **state)
 {
@@ -310,6 +351,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(has_defaults, begin, end),
+        cmocka_unit_test_setup_teardown(knows_no_more_than_the_program, begin, end),
+        cmocka_unit_test(clears_what_only_the_program_knows),
         cmocka_unit_test_setup_teardown(table_is_sound, begin, end),
         cmocka_unit_test_setup_teardown(numbers_have_limits, begin, end),
         cmocka_unit_test_setup_teardown(counts_are_wide, begin, end),
