@@ -208,6 +208,7 @@ static int keep_time(struct supervisor *supervisor)
     uint64_t until = supervisor_keep_confs(supervisor);
     int wait = until < WAIT_MAX_MS ? (int)until : WAIT_MAX_MS;
 
+    wait = sooner(wait, supervisor_watch_again(supervisor));
     if (supervisor->reload_at_ms && now >= supervisor->reload_at_ms) {
         supervisor->reload_at_ms = 0;
         supervisor_reload(supervisor, "a plugin file has changed");

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,16 +13,48 @@
 /* A linker writes for a while; the reload waits until it is done. */
 #define SETTLE_MS 100u
 
-#define EVENTS (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)
+/* A folder that is gone is looked for so often. */
+#define AGAIN_MS 500u
 
-static void watch_folder(struct supervisor *supervisor, const char *folder)
+#define EVENTS (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_MOVE_SELF)
+
+static bool is_plugin_file(const char *name)
 {
-    if (inotify_add_watch(supervisor->watch_fd, folder, EVENTS) < 0)
+    size_t len = strlen(name);
+
+    return len > 3 && strcmp(name + len - 3, ".so") == 0;
+}
+
+static bool has_plugins(const char *folder)
+{
+    DIR *entries = opendir(folder);
+    const struct dirent *entry = NULL;
+
+    while (entries && (entry = readdir(entries)) && !is_plugin_file(entry->d_name))
+        continue;
+    if (entries)
+        closedir(entries);
+    return entry != NULL;
+}
+
+/* What the folders come to. */
+struct folders {
+    bool watched; /* all are */
+    bool filled;  /* each has a plugin */
+};
+
+static void watch_folder(struct supervisor *supervisor, const char *folder, struct folders *all)
+{
+    all->filled = all->filled && has_plugins(folder);
+    if (inotify_add_watch(supervisor->watch_fd, folder, EVENTS) >= 0)
+        return;
+    all->watched = false;
+    if (!supervisor->watch_again_ms)
         log_warn("changes in %s are not noticed: %s", folder, strerror(errno));
 }
 
 /* Files are watched through their folder: a file that is replaced is another inode. */
-static void watch_list(struct supervisor *supervisor, char *list, bool files)
+static void watch_list(struct supervisor *supervisor, char *list, bool files, struct folders *all)
 {
     for (char *part; list && (part = strsep(&list, ":"));) {
         char *slash = files ? strrchr(part, '/') : NULL;
@@ -29,35 +62,65 @@ static void watch_list(struct supervisor *supervisor, char *list, bool files)
             continue;
         if (slash)
             *slash = 0;
-        watch_folder(supervisor, files && !slash ? "." : slash == part ? "/" : part);
+        watch_folder(supervisor, files && !slash ? "." : slash == part ? "/" : part, all);
     }
 }
 
-int supervisor_watch_files(struct supervisor *supervisor)
+static int watch_all(struct supervisor *supervisor, struct folders *all)
 {
     const a6_runner_config *config = supervisor->config;
     char *folders = strdup(config->plugin_dirs ? config->plugin_dirs : "");
     char *files = strdup(config->plugin_files ? config->plugin_files : "");
-    int error = -ENOMEM;
+    int error = folders && files ? 0 : -ENOMEM;
 
-    if (folders && files) {
-        supervisor->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-        error = supervisor->watch_fd < 0 ? -errno : 0;
-    }
+    *all = (struct folders){.watched = !error, .filled = !error};
     if (!error) {
-        watch_list(supervisor, folders, false);
-        watch_list(supervisor, files, true);
+        watch_list(supervisor, folders, false, all);
+        watch_list(supervisor, files, true, all);
     }
     free(folders);
     free(files);
     return error;
 }
 
-static bool is_plugin_file(const char *name, size_t size)
+int supervisor_watch_files(struct supervisor *supervisor)
 {
-    size_t len = strnlen(name, size);
+    struct folders all;
 
-    return len > 3 && memcmp(name + len - 3, ".so", 3) == 0;
+    supervisor->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    return supervisor->watch_fd < 0 ? -errno : watch_all(supervisor, &all);
+}
+
+int supervisor_watch_again(struct supervisor *supervisor)
+{
+    uint64_t now = clock_ms();
+    struct folders all;
+
+    if (!supervisor->watch_again_ms)
+        return -1;
+    if (now < supervisor->watch_again_ms)
+        return (int)(supervisor->watch_again_ms - now);
+    (void)watch_all(supervisor, &all);
+    supervisor->watch_again_ms = all.watched ? 0 : now + AGAIN_MS;
+    if (!all.watched)
+        return AGAIN_MS;
+    /* One that is still empty will be filled, which is noticed. */
+    if (all.filled)
+        supervisor->reload_at_ms = now + SETTLE_MS;
+    return -1;
+}
+
+static void read_event(struct supervisor *supervisor, const struct inotify_event *event)
+{
+    /* The path may lead to another folder now. */
+    if (event->mask & IN_MOVE_SELF)
+        (void)inotify_rm_watch(supervisor->watch_fd, event->wd);
+    if (event->mask & IN_IGNORED) {
+        log_warn("a folder of plugins is gone; it is watched again when there is one");
+        supervisor->watch_again_ms = clock_ms();
+    }
+    if ((event->len && is_plugin_file(event->name)) || event->mask & IN_Q_OVERFLOW)
+        supervisor->reload_at_ms = clock_ms() + SETTLE_MS;
 }
 
 void supervisor_read_watch(struct supervisor *supervisor)
@@ -68,8 +131,7 @@ void supervisor_read_watch(struct supervisor *supervisor)
     while ((got = read(supervisor->watch_fd, events, sizeof(events))) > 0) {
         for (char *at = events; at < events + got;) {
             const struct inotify_event *event = (const struct inotify_event *)(void *)at;
-            if (event->len && is_plugin_file(event->name, event->len))
-                supervisor->reload_at_ms = clock_ms() + SETTLE_MS;
+            read_event(supervisor, event);
             at += sizeof(*event) + event->len;
         }
     }

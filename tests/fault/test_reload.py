@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A reload loses nothing: new workers first, then the old ones hand their connections over."""
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -255,6 +256,19 @@ def test_watch_notices_a_changed_file(start, load, folder, second):
     install(second, folder)
     wait_until(lambda: version(runner) == b"two", "the new version")
     nothing_lost(running)
+
+
+@pytest.mark.parametrize("how", ["removed", "moved away"])
+def test_watch_notices_a_folder_that_is_made_anew(start, folder, second, how):
+    runner = start("--watch", folder=folder)
+    if how == "removed":
+        shutil.rmtree(folder)
+    else:
+        folder.rename(folder.with_name("old"))
+    runner.wait_output("is gone")
+    folder.mkdir()
+    install(second, folder)
+    wait_until(lambda: version(runner) == b"two", "the new version")
 
 
 def test_new_workers_that_cannot_start_leave_the_old_ones(start, load, folder):
