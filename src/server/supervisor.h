@@ -60,10 +60,12 @@ struct supervisor {
     struct heritage heritage;
     struct listener listener;
     int signal_fd;
-    int watch_fd;            /* inotify, -1: not asked for */
-    uint64_t reload_at_ms;   /* a plugin file changed: reload when it is quiet; 0: no */
-    uint64_t watch_again_ms; /* a folder is gone: then look for it; 0: none is */
-    bool watch_stdin;        /* its end means that the gateway died */
+    int watch_fd;           /* inotify, -1: not asked for */
+    uint64_t reload_at_ms;  /* a plugin file changed: reload when it is quiet; 0: no */
+    uint64_t look_again_ms; /* a folder is gone: then look for it; 0: none is */
+    bool unwatched;         /* one is, which was said */
+    int newest_watch;       /* inotify's largest number */
+    bool watch_stdin;       /* its end means that the gateway died */
     bool published;
     bool stopping;
     bool reload_wanted;  /* begins as soon as nothing else is under way */
@@ -189,8 +191,9 @@ static inline uint64_t supervisor_conf_ttl(const a6_runner_config *config)
 /* Watches the plugins' folders. -errno. */
 int supervisor_watch_files(struct supervisor *supervisor);
 
-/* Looks for folders that are gone, if it is time; milliseconds until the next look, or -1. */
-int supervisor_watch_again(struct supervisor *supervisor);
+/* Reloads, and looks for folders that are gone, if it is time; milliseconds until it is due
+ * again, or -1. Nothing without --watch. */
+int supervisor_keep_watch(struct supervisor *supervisor);
 
 /* Something changed in them. */
 void supervisor_read_watch(struct supervisor *supervisor);

@@ -204,17 +204,10 @@ static int sooner(int one, int other)
 /* Does what time alone brings; milliseconds until there is more of it. */
 static int keep_time(struct supervisor *supervisor)
 {
-    uint64_t now = clock_ms();
     uint64_t until = supervisor_keep_confs(supervisor);
     int wait = until < WAIT_MAX_MS ? (int)until : WAIT_MAX_MS;
 
-    wait = sooner(wait, supervisor_watch_again(supervisor));
-    if (supervisor->reload_at_ms && now >= supervisor->reload_at_ms) {
-        supervisor->reload_at_ms = 0;
-        supervisor_reload(supervisor, "a plugin file has changed");
-    }
-    if (supervisor->reload_at_ms)
-        wait = sooner(wait, (int)(supervisor->reload_at_ms - now));
+    wait = sooner(wait, supervisor_keep_watch(supervisor));
     wait = sooner(wait, supervisor_replace(supervisor));
     wait = sooner(wait, supervisor_fill_gaps(supervisor));
     return sooner(wait, supervisor_end_late_starts(supervisor));

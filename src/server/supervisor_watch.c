@@ -41,16 +41,24 @@ static bool has_plugins(const char *folder)
 struct folders {
     bool watched; /* all are */
     bool filled;  /* each has a plugin */
+    bool fresh;   /* one is that was not before */
 };
 
 static void watch_folder(struct supervisor *supervisor, const char *folder, struct folders *all)
 {
+    int watch = inotify_add_watch(supervisor->watch_fd, folder, EVENTS);
+
     all->filled = all->filled && has_plugins(folder);
-    if (inotify_add_watch(supervisor->watch_fd, folder, EVENTS) >= 0)
+    if (watch > supervisor->newest_watch) {
+        supervisor->newest_watch = watch;
+        all->fresh = true;
+    }
+    if (watch >= 0)
         return;
     all->watched = false;
-    if (!supervisor->watch_again_ms)
-        log_warn("changes in %s are not noticed: %s", folder, strerror(errno));
+    if (!supervisor->unwatched)
+        log_warn("changes in %s are not noticed until it can be watched: %s", folder,
+                 strerror(errno));
 }
 
 /* Files are watched through their folder: a file that is replaced is another inode. */
@@ -66,58 +74,62 @@ static void watch_list(struct supervisor *supervisor, char *list, bool files, st
     }
 }
 
-static int watch_all(struct supervisor *supervisor, struct folders *all)
+/* Has each path watched that is not yet: it may lead to another folder than before. */
+static int watch_all(struct supervisor *supervisor)
 {
     const a6_runner_config *config = supervisor->config;
     char *folders = strdup(config->plugin_dirs ? config->plugin_dirs : "");
     char *files = strdup(config->plugin_files ? config->plugin_files : "");
     int error = folders && files ? 0 : -ENOMEM;
+    struct folders all = {.watched = !error, .filled = !error};
 
-    *all = (struct folders){.watched = !error, .filled = !error};
     if (!error) {
-        watch_list(supervisor, folders, false, all);
-        watch_list(supervisor, files, true, all);
+        watch_list(supervisor, folders, false, &all);
+        watch_list(supervisor, files, true, &all);
     }
     free(folders);
     free(files);
+    supervisor->unwatched = !all.watched;
+    supervisor->look_again_ms = all.watched ? 0 : clock_ms() + AGAIN_MS;
+    /* One that is still empty will be filled, which is noticed. */
+    if (all.fresh && all.filled)
+        supervisor->reload_at_ms = clock_ms() + SETTLE_MS;
     return error;
 }
 
 int supervisor_watch_files(struct supervisor *supervisor)
 {
-    struct folders all;
-
     supervisor->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    return supervisor->watch_fd < 0 ? -errno : watch_all(supervisor, &all);
+    if (supervisor->watch_fd < 0)
+        return -errno;
+    int error = watch_all(supervisor);
+    supervisor->reload_at_ms = 0;
+    return error;
 }
 
-int supervisor_watch_again(struct supervisor *supervisor)
+int supervisor_keep_watch(struct supervisor *supervisor)
 {
     uint64_t now = clock_ms();
-    struct folders all;
 
-    if (!supervisor->watch_again_ms)
-        return -1;
-    if (now < supervisor->watch_again_ms)
-        return (int)(supervisor->watch_again_ms - now);
-    (void)watch_all(supervisor, &all);
-    supervisor->watch_again_ms = all.watched ? 0 : now + AGAIN_MS;
-    if (!all.watched)
-        return AGAIN_MS;
-    /* One that is still empty will be filled, which is noticed. */
-    if (all.filled)
-        supervisor->reload_at_ms = now + SETTLE_MS;
-    return -1;
+    /* Whatever has changed, a folder may be gone: nobody is told while its plugins are mapped. */
+    bool changed = supervisor->reload_at_ms && now >= supervisor->reload_at_ms;
+    if (changed || (supervisor->look_again_ms && now >= supervisor->look_again_ms))
+        (void)watch_all(supervisor);
+    if (changed) {
+        supervisor->reload_at_ms = 0;
+        supervisor_reload(supervisor, "a plugin file has changed");
+    }
+    uint64_t next = supervisor->reload_at_ms;
+    if (!next || (supervisor->look_again_ms && supervisor->look_again_ms < next))
+        next = supervisor->look_again_ms;
+    return !next ? -1 : next > now ? (int)(next - now) : 0;
 }
 
 static void read_event(struct supervisor *supervisor, const struct inotify_event *event)
 {
-    /* The path may lead to another folder now. */
-    if (event->mask & IN_MOVE_SELF)
+    if (event->mask & IN_MOVE_SELF) {
         (void)inotify_rm_watch(supervisor->watch_fd, event->wd);
-    if (event->mask & IN_IGNORED) {
-        log_warn("a folder of plugins is gone; it is watched again when there is one");
-        supervisor->watch_again_ms = clock_ms();
+        supervisor->look_again_ms = clock_ms();
     }
     if ((event->len && is_plugin_file(event->name)) || event->mask & IN_Q_OVERFLOW)
         supervisor->reload_at_ms = clock_ms() + SETTLE_MS;

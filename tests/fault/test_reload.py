@@ -265,7 +265,7 @@ def test_watch_notices_a_folder_that_is_made_anew(start, folder, second, how):
         shutil.rmtree(folder)
     else:
         folder.rename(folder.with_name("old"))
-    runner.wait_output("is gone")
+    runner.wait_output("are not noticed until")
     folder.mkdir()
     install(second, folder)
     wait_until(lambda: version(runner) == b"two", "the new version")
