@@ -73,6 +73,7 @@ ngx_http_ext_plugin_call_create(ngx_http_request_t *r,
     call->started = ngx_http_ext_plugin_now();
 
     ctx->call = call;
+    ctx->ran[call->phase] = conf->chain;
 
     /* what a Rewrite could not put in the place of the client's body, which
        led to an error page, is nothing for the response */

@@ -81,8 +81,6 @@ ngx_http_ext_plugin_header_filter(ngx_http_request_t *r)
         return ngx_http_ext_plugin_send_header(r, ctx);
     }
 
-    ctx->ran[NGX_HTTP_EXT_PLUGIN_POST_RESP] = conf->chain;
-
     call = ngx_http_ext_plugin_call_create(r, ctx, conf);
     if (call == NULL) {
         return NGX_ERROR;

@@ -276,18 +276,23 @@ ngx_http_ext_plugin_set_length(ngx_http_request_t *r, off_t length)
 static ngx_int_t
 ngx_http_ext_plugin_rebuild(ngx_http_request_t *r, ngx_array_t *headers)
 {
+    ngx_list_t                  list;
     ngx_uint_t                  i;
     ngx_table_elt_t            *h, *elts;
     ngx_http_header_t          *hh;
     ngx_http_core_main_conf_t  *cmcf;
 
-    if (ngx_list_init(&r->headers_in.headers, r->pool,
-                      headers->nelts ? headers->nelts : 1,
+    /* the old one stays whole until there is memory for the new one */
+
+    if (ngx_list_init(&list, r->pool, headers->nelts ? headers->nelts : 1,
                       sizeof(ngx_table_elt_t))
         != NGX_OK)
     {
         return NGX_ERROR;
     }
+
+    r->headers_in.headers = list;
+    r->headers_in.headers.last = &r->headers_in.headers.part;
 
     for (hh = ngx_http_headers_in; hh->name.len; hh++) {
 

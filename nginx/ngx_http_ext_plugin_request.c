@@ -104,8 +104,6 @@ ngx_http_ext_plugin_req_handler(ngx_http_request_t *r, ngx_uint_t phase)
         return NGX_DECLINED;
     }
 
-    ctx->ran[phase] = conf->chain;
-
     call = ngx_http_ext_plugin_call_create(r, ctx, conf);
     if (call == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -129,6 +127,10 @@ ngx_http_ext_plugin_req_handler(ngx_http_request_t *r, ngx_uint_t phase)
     }
 
     if (ngx_http_ext_plugin_suspend(r) != NGX_OK) {
+        /* the reply must not come to a request that sends its error page */
+        ngx_http_ext_plugin_call_drop(call);
+        ctx->call = NULL;
+
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
