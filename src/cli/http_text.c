@@ -20,7 +20,8 @@ bool http_text_colour(FILE *to)
     return !(no_color && *no_color) && isatty(fileno(to));
 }
 
-const char *http_text_reason(unsigned status)
+/* The reason phrase; "" for a status without one. */
+static const char *reason_of(unsigned status)
 {
     static const struct {
         uint16_t status;
@@ -187,7 +188,7 @@ static void put_client(const struct page *page, const struct apply_message *mess
           message->status ? "To the client:" : "To the client, with the upstream's response:");
     if (message->status) {
         begin_line(page, message->start);
-        fprintf(page->to, "HTTP/1.1 %u %s", message->status, http_text_reason(message->status));
+        fprintf(page->to, "HTTP/1.1 %u %s", message->status, reason_of(message->status));
         if (message->start == APPLY_CHANGED)
             fprintf(page->to, "    (was: %u)", message->status_before);
         end_line(page, message->start);

@@ -23,7 +23,4 @@ void http_text_print(FILE *to, const struct apply_request *request,
 void http_text_print_json(FILE *to, const struct apply_request *request,
                           const struct apply_outcome *outcome);
 
-/* The reason phrase; "" for a status without one. */
-const char *http_text_reason(unsigned status);
-
 #endif

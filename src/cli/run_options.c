@@ -9,6 +9,12 @@
 #include "cli/config_file.h"
 #include "server/config.h"
 
+/* What one look at argv[*at] gave. */
+struct run_flag {
+    const struct config_option *option;
+    const char *value;
+};
+
 static int unknown_flag(const char *flag, const char *name, char *error, size_t size)
 {
     const char *nearest = config_nearest(name);
@@ -59,7 +65,8 @@ static int split(const char *argument, const struct config_option **option, cons
     return *option ? 0 : unknown_flag(argument, name, error, size);
 }
 
-int run_options_flag(struct run_flag *flag, int argc, char **argv, int *at, char *error,
+/* Reads one flag, with its value, and moves *at behind it. -EINVAL with the error's text. */
+static int read_flag(struct run_flag *flag, int argc, char **argv, int *at, char *error,
                      size_t size)
 {
     const char *argument = argv[(*at)++];
@@ -89,7 +96,7 @@ static int find_file(const char **file, int argc, char **argv, char *error, size
     if (*file && !**file)
         *file = NULL;
     for (int at = 1; at < argc;) {
-        result = run_options_flag(&flag, argc, argv, &at, error, size);
+        result = read_flag(&flag, argc, argv, &at, error, size);
         if (result < 0)
             return result;
         if (flag.option->type == CONFIG_FILE)
@@ -107,13 +114,13 @@ static int take_flags(a6_runner_config *config, int argc, char **argv, char *err
 
     /* A list begins anew with its first flag. */
     for (int at = 1; at < argc;) {
-        result = run_options_flag(&flag, argc, argv, &at, error, size);
+        result = read_flag(&flag, argc, argv, &at, error, size);
         if (result < 0)
             return result;
         config_clear(config, flag.option);
     }
     for (int at = 1; at < argc;) {
-        result = run_options_flag(&flag, argc, argv, &at, error, size);
+        result = read_flag(&flag, argc, argv, &at, error, size);
         if (result < 0)
             return result;
         option = flag.option;

@@ -21,14 +21,4 @@
  */
 int run_options_load(a6_runner_config *config, int argc, char **argv, char *error, size_t size);
 
-/* What one look at argv[*at] gave. */
-struct run_flag {
-    const struct config_option *option;
-    const char *value;
-};
-
-/* Reads one flag, with its value, and moves *at behind it. -EINVAL with the error's text. */
-int run_options_flag(struct run_flag *flag, int argc, char **argv, int *at, char *error,
-                     size_t size);
-
 #endif

@@ -26,7 +26,8 @@ const char *client_error_name(uint8_t code)
     return "unknown";
 }
 
-const char *client_error_meaning(uint8_t code)
+/* For a person. */
+static const char *meaning_of(uint8_t code)
 {
     switch (code) {
     case MESSAGE_BAD_REQUEST:
@@ -206,7 +207,7 @@ static int exchange(struct client *client, enum frame_type type, struct frame *r
                 return fail(client, -EBADMSG, "the runner sent a malformed Error frame");
             return fail(client, CLIENT_ERROR_FRAME, "the runner answered %s (%u): %s",
                         client_error_name(client->error_code), client->error_code,
-                        client_error_meaning(client->error_code));
+                        meaning_of(client->error_code));
         }
         if (reply->type != FRAME_EXTRA_INFO || type == FRAME_PREPARE_CONF)
             return fail(client, -EBADMSG, "the runner answered type %d with type %u", type,

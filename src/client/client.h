@@ -51,8 +51,7 @@ int client_http_req_call(struct client *client, const struct message_http_req_ca
 int client_http_resp_call(struct client *client, const struct message_http_resp_call_write *call,
                           struct message_http_resp_reply_view *reply);
 
-/* What an error code means, for a person. */
+/* "BAD_REQUEST" and so on. */
 const char *client_error_name(uint8_t code);
-const char *client_error_meaning(uint8_t code);
 
 #endif

@@ -87,13 +87,14 @@ int http_args_load_text(struct http_args *http, const char *text, struct wire_st
     return 0;
 }
 
-int http_args_load_file(struct http_args *http, const char *name, struct wire_str *bytes)
+/* FILE|TEXT, and @FILE. */
+static int take_body(struct http_args *http, const char *text)
 {
     struct stat about;
 
-    if (strcmp(name, "-") == 0 || (stat(name, &about) == 0 && S_ISREG(about.st_mode)))
-        return read_file(http, name, bytes);
-    return http_args_load_text(http, name, bytes);
+    if (strcmp(text, "-") == 0 || (stat(text, &about) == 0 && S_ISREG(about.st_mode)))
+        return read_file(http, text, &http->request.body);
+    return http_args_load_text(http, text, &http->request.body);
 }
 
 static int take_request(struct http_args *http, const char *line)
@@ -233,7 +234,7 @@ int http_args_take(struct http_args *http, int option, const char *value)
     case HTTP_ARGS_HEADER:
         return take_header(http, "-H", http->headers, &http->header_count, value, strlen(value));
     case HTTP_ARGS_BODY:
-        return http_args_load_file(http, value, &http->request.body);
+        return take_body(http, value);
     case HTTP_ARGS_VAR:
         return take_variable(http, value);
     case HTTP_ARGS_SRC:

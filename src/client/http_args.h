@@ -91,7 +91,4 @@ int http_args_finish(struct http_args *http);
  * http->error. */
 int http_args_load_text(struct http_args *http, const char *text, struct wire_str *bytes);
 
-/* FILE|TEXT: the same, but for a text that is a file's name, or "-": that file's bytes. */
-int http_args_load_file(struct http_args *http, const char *name, struct wire_str *bytes);
-
 #endif

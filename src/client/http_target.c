@@ -160,20 +160,46 @@ static int add_prefixed(struct http_args *http, const char *prefix, struct wire_
                                 (struct wire_str){.data = full, .len = (uint32_t)len}, value);
 }
 
-static int add_named(struct http_args *http, const char *name, struct wire_str value)
+struct variable {
+    const char *name;
+    struct wire_str value;
+};
+
+static int add_all(struct http_args *http, const struct variable *variables, size_t count)
 {
-    return answers_add_variable(&http->answers, text_of(name), value);
+    int status = 0;
+
+    for (size_t i = 0; status == 0 && i < count; i++)
+        status =
+            answers_add_variable(&http->answers, text_of(variables[i].name), variables[i].value);
+    return status;
 }
 
-/* What the user named comes first and wins. */
-static int add_variables(struct http_args *http)
+/* $http_..., $host and $arg_... */
+static int add_variables_of_fields(struct http_args *http)
+{
+    struct wire_pairs headers = http->request.headers, args = http->request.args;
+    int status = 0;
+
+    for (uint32_t i = 0; status == 0 && i < headers.count; i++) {
+        struct wire_pair header = headers.first[i];
+
+        status = add_prefixed(http, "http_", header.name, header.value);
+        if (status == 0 && header.name.len == 4 && memcmp(header.name.data, "host", 4) == 0)
+            status = answers_add_variable(&http->answers, header.name, header.value);
+    }
+    for (uint32_t i = 0; status == 0 && i < args.count; i++)
+        if (args.first[i].value.data)
+            status = add_prefixed(http, "arg_", args.first[i].name, args.first[i].value);
+    return status;
+}
+
+static int add_variables_of_request(struct http_args *http)
 {
     const struct apply_request *request = &http->request;
     const char *question = memchr(request->target.data, '?', request->target.len);
-    struct wire_str query = {.data = "", .len = 0};
+    struct wire_str query = text_of("");
     char address[INET6_ADDRSTRLEN] = "";
-    char status_text[8];
-    int status = 0;
 
     if (question) {
         query.data = question + 1;
@@ -181,32 +207,43 @@ static int add_variables(struct http_args *http)
     }
     inet_ntop(http->source.len == 4 ? AF_INET : AF_INET6, http->source.data, address,
               sizeof(address));
+    const struct variable variables[] = {
+        {"remote_addr", text_of(address)},
+        {"scheme", text_of("http")},
+        {"uri", request->path},
+        {"request_uri", request->target},
+        {"args", query},
+        {"request_method", text_of(method_name(request->method))},
+    };
+    return add_all(http, variables, sizeof(variables) / sizeof(variables[0]));
+}
+
+static int add_variables_of_response(struct http_args *http)
+{
+    char status[8];
+
+    snprintf(status, sizeof(status), "%u", http->response.status);
+    const struct variable variables[] = {
+        {"status", text_of(status)},
+        {"upstream_status", text_of(status)},
+    };
+    return add_all(http, variables, sizeof(variables) / sizeof(variables[0]));
+}
+
+/* What the user named comes first and wins. */
+static int add_variables(struct http_args *http)
+{
+    int status = 0;
+
     for (uint32_t i = 0; status == 0 && i < http->variable_count; i++)
         status =
             answers_add_variable(&http->answers, http->variables[i].name, http->variables[i].value);
-    for (uint32_t i = 0; status == 0 && i < request->headers.count; i++)
-        status = add_prefixed(http, "http_", request->headers.first[i].name,
-                              request->headers.first[i].value);
-    for (uint32_t i = 0; status == 0 && i < request->args.count; i++)
-        if (request->args.first[i].value.data)
-            status = add_prefixed(http, "arg_", request->args.first[i].name,
-                                  request->args.first[i].value);
-    status = status ? status : add_named(http, "remote_addr", text_of(address));
-    status = status ? status : add_named(http, "scheme", text_of("http"));
-    status = status ? status : add_named(http, "uri", request->path);
-    status = status ? status : add_named(http, "request_uri", request->target);
-    status = status ? status : add_named(http, "args", query);
-    status =
-        status ? status : add_named(http, "request_method", text_of(method_name(request->method)));
-    for (uint32_t i = 0; status == 0 && i < request->headers.count; i++)
-        if (request->headers.first[i].name.len == 4 &&
-            memcmp(request->headers.first[i].name.data, "host", 4) == 0)
-            status = add_named(http, "host", request->headers.first[i].value);
-    if (status == 0 && http->has_response) {
-        snprintf(status_text, sizeof(status_text), "%u", http->response.status);
-        status = add_named(http, "status", text_of(status_text));
-        status = status ? status : add_named(http, "upstream_status", text_of(status_text));
-    }
+    if (status == 0)
+        status = add_variables_of_fields(http);
+    if (status == 0)
+        status = add_variables_of_request(http);
+    if (status == 0 && http->has_response)
+        status = add_variables_of_response(http);
     return status;
 }
 

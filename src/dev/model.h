@@ -13,9 +13,6 @@
 
 enum model_phase { PHASE_PRE_REQ, PHASE_POST_REQ, PHASE_POST_RESP, PHASES };
 
-/* "ext-plugin-pre-req" ... */
-extern const char *const model_phase_plugins[PHASES];
-
 /* What one ext-plugin-* plugin runs. */
 struct model_chain {
     json_t *conf; /* list of {"name", "value"}; NULL: there is no such plugin, or it is disabled */

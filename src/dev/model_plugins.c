@@ -5,8 +5,8 @@
 
 #include "dev/model_parts.h"
 
-const char *const model_phase_plugins[PHASES] = {"ext-plugin-pre-req", "ext-plugin-post-req",
-                                                 "ext-plugin-post-resp"};
+static const char *const phase_plugins[PHASES] = {"ext-plugin-pre-req", "ext-plugin-post-req",
+                                                  "ext-plugin-post-resp"};
 
 struct entry {
     const char *name;
@@ -135,7 +135,7 @@ int model_plugins(struct reader *reader, json_t *value, struct model_chain *chai
         size_t phase = 0;
         int result;
 
-        while (phase < PHASES && strcmp(name, model_phase_plugins[phase]) != 0)
+        while (phase < PHASES && strcmp(name, phase_plugins[phase]) != 0)
             phase++;
         if (phase == PHASES)
             return error_set(reader->error,

@@ -5,13 +5,14 @@
 
 #include <a6/version.h>
 
-json_t *page_routes(const struct site *site)
+/* With the objects that they refer to. */
+static json_t *routes_of(const struct site *site)
 {
     return site->tree ? json_deep_copy(site->tree) : json_object();
 }
 
 /* Those of our own runner, and those of another one as far as they were called. */
-json_t *page_plugins(const struct site *site)
+static json_t *plugins_of(const struct site *site)
 {
     json_t *list = json_array(), *known = json_object(), *item, *counted;
     const char *name;
@@ -43,7 +44,7 @@ json_t *page_state(struct site *site)
 {
     return json_pack("{s:s, s:s, s:b, s:o, s:o, s:O, s:O, s:I}", "version", A6_VERSION, "source",
                      site->routes_file ? site->routes_file : "the Admin API", "standalone",
-                     site->routes_file != NULL, "routes", page_routes(site), "plugins",
-                     page_plugins(site), "requests", site->calls.recent, "problems",
+                     site->routes_file != NULL, "routes", routes_of(site), "plugins",
+                     plugins_of(site), "requests", site->calls.recent, "problems",
                      site->calls.problems, "total", site->calls.total);
 }

@@ -13,8 +13,4 @@ extern const char page_html[];
 /* {"routes", "plugins", "requests", "problems", ...}; the caller's. */
 json_t *page_state(struct site *site);
 
-/* One of the state's parts: "routes" with the objects they refer to. */
-json_t *page_routes(const struct site *site);
-json_t *page_plugins(const struct site *site);
-
 #endif

@@ -137,8 +137,6 @@ void supervisor_recycle(struct supervisor *supervisor, unsigned place, const cha
  * called again, or -1. */
 int supervisor_replace(struct supervisor *supervisor);
 
-bool supervisor_is_replacing(const struct supervisor *supervisor);
-
 /* A replacement said that it is ready, or died, or failed. */
 void supervisor_replacement_ready(struct supervisor *supervisor);
 void supervisor_replacement_failed(struct supervisor *supervisor);

@@ -12,7 +12,7 @@
 /* When one worker's replacement could not start, it is tried again after so long. */
 #define RECYCLE_AGAIN_MS 10000u
 
-bool supervisor_is_replacing(const struct supervisor *supervisor)
+static bool is_replacing(const struct supervisor *supervisor)
 {
     for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
         if (supervisor->workers[i].replacement && supervisor->workers[i].state != WORKER_NONE)
@@ -98,12 +98,12 @@ static void start_recycling(struct supervisor *supervisor)
 
 int supervisor_replace(struct supervisor *supervisor)
 {
-    if (supervisor_is_replacing(supervisor) || !supervisor->published)
+    if (is_replacing(supervisor) || !supervisor->published)
         return -1;
     supervisor->reloading = false;
     if (supervisor->reload_wanted)
         start_reload(supervisor);
-    if (!supervisor_is_replacing(supervisor))
+    if (!is_replacing(supervisor))
         start_recycling(supervisor);
     for (unsigned i = 0; i < SCOREBOARD_WORKERS; i++) {
         if (supervisor->workers[i].state == WORKER_SERVING && supervisor->workers[i].recycle_at_ms)
