@@ -389,6 +389,10 @@ int main(int argc, char **argv)
         status = print_apisix(&dev->options);
     else if (status == 0)
         status = run(dev);
+    if (status == 0 && (fflush(stdout) != 0 || ferror(stdout))) {
+        console_fatal("what it printed is lost: it cannot be written");
+        status = 1;
+    }
     free(dev);
     return status;
 }

@@ -67,7 +67,9 @@ void options_help(void)
           "      --nginx-module FILE  ngx_http_ext_plugin_module.so (default: the one that this\n"
           "                           program came with)\n"
           "      --print-apisix       print config.yaml and apisix.yaml for APISIX, and stop\n"
-          "  -h, --help               print this\n",
+          "  -h, --help               print this\n"
+          "\n"
+          "Exit status: 0 it was stopped, 1 it cannot run, 2 usage.\n",
           stdout);
 }
 

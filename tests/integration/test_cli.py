@@ -9,7 +9,8 @@ import sdk
 
 
 @pytest.mark.parametrize("args", [["help"], ["help", "run"], ["call", "--help"], ["version"],
-                                  ["check", sdk.plugin("say")], ["try", sdk.plugin("say")]])
+                                  ["check", sdk.plugin("say")], ["try", sdk.plugin("say")],
+                                  ["dev", "--help"], ["dev", "--print-apisix"]])
 def test_output_that_is_lost_is_no_success(args):
     with open("/dev/full", "wb") as full:
         done = subprocess.run([harness.C_RUNNER, *map(str, args)], stdout=full,
