@@ -66,6 +66,28 @@ static void put_size(FILE *to, struct buffer *regex, const struct model_var *var
     }
 }
 
+/* An argument as clients write it: APISIX compares what it is decoded, nginx's variable is
+ * what came. */
+static void append_argument(struct buffer *regex, const char *text)
+{
+    for (; *text; text++) {
+        char byte[] = {*text, '\0'};
+
+        (void)buffer_printf(regex, "(?:");
+        match_var_escape(regex, byte);
+        (void)buffer_printf(regex, "%s|%%(?i:%02x))", *text == ' ' ? "|\\x2b" : "",
+                            (unsigned char)*text);
+    }
+}
+
+/* "18", as a number that is written with zeros before and behind it, too. */
+static void append_number(struct buffer *regex, const char *digits)
+{
+    bool negative = *digits == '-';
+
+    (void)buffer_printf(regex, "%s0*%s(?:\\.0*)?", negative ? "-" : "", digits + negative);
+}
+
 static void put_values(FILE *to, struct buffer *regex, const struct model_var *var)
 {
     for (size_t i = 0; i < var->values.count; i++) {
@@ -77,7 +99,12 @@ static void put_values(FILE *to, struct buffer *regex, const struct model_var *v
             (void)buffer_printf(regex, "~*%s", value);
         } else {
             (void)buffer_printf(regex, "~^");
-            match_var_escape(regex, value);
+            if (var->as_number)
+                append_number(regex, value);
+            else if (strncmp(var->name, "arg_", 4) == 0)
+                append_argument(regex, value);
+            else
+                match_var_escape(regex, value);
             (void)buffer_printf(regex, "\\z");
         }
         put_line(to, regex, !var->negated);

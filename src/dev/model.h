@@ -56,6 +56,7 @@ struct model_var {
     bool negated;
     struct text_list values; /* one, but for VAR_IN */
     long number;             /* of the four that compare sizes */
+    bool as_number;          /* VAR_EQUAL: the value is one, "01" is 1 */
 };
 
 struct model_route {

@@ -6,6 +6,8 @@
 #include "dev/model_parts.h"
 
 #define VARS_MAX 64
+/* nginx has no longer tokens. */
+#define VALUE_MAX 4000
 
 static const struct {
     const char *name;
@@ -41,17 +43,27 @@ static int check_name(struct reader *reader, const char *name)
     return 0;
 }
 
-/* A text, or a number as the text that a client would write. */
-static int take_operand(struct reader *reader, json_t *value, const char **text)
+/* A text; or for == and ~= a number. */
+static int take_operand(struct reader *reader, json_t *value, struct model_var *var,
+                        const char **text)
 {
     char digits[32];
     int len;
 
-    if (!json_is_integer(value))
-        return reader_text(reader, value, text);
-    len = snprintf(digits, sizeof(digits), "%lld", (long long)json_integer_value(value));
-    *text = arena_copy(reader->arena, digits, (size_t)len);
-    return *text ? 0 : error_memory(reader->error);
+    if (json_is_integer(value) && var->compare == VAR_EQUAL) {
+        var->as_number = true;
+        len = snprintf(digits, sizeof(digits), "%lld", (long long)json_integer_value(value));
+        *text = arena_copy(reader->arena, digits, (size_t)len);
+        return *text ? 0 : error_memory(reader->error);
+    }
+    if (json_is_integer(value) && var->compare == VAR_IN)
+        return error_set(reader->error,
+                         "what a client sends is text, and never 'in' a list of numbers; write "
+                         "\"%lld\"",
+                         (long long)json_integer_value(value));
+    if (json_string_length(value) > VALUE_MAX)
+        return error_set(reader->error, "a value is longer than %d bytes", VALUE_MAX);
+    return reader_text(reader, value, text);
 }
 
 /* A whole number, for the operators that compare sizes. */
@@ -80,7 +92,7 @@ static int take_operands(struct reader *reader, json_t *value, struct model_var 
         return -ENOMEM;
     for (size_t i = 0; i < count; i++) {
         json_t *item = var->compare == VAR_IN ? json_array_get(value, i) : value;
-        int result = take_operand(reader, item, &var->values.items[i]);
+        int result = take_operand(reader, item, var, &var->values.items[i]);
         if (result < 0)
             return result;
     }
@@ -94,7 +106,7 @@ static int read_var(struct reader *reader, json_t *value, struct model_var *var)
     const char *word = NULL;
     int result;
 
-    if (!json_is_array(value) || count < 3 || count > 4)
+    if (!json_is_array(value) || count < 3 || count > 4 || json_is_array(json_array_get(value, 1)))
         return error_set(reader->error, "each must be [\"name\", \"operator\", value]; AND, OR "
                                         "and nested lists are not supported here");
     result = reader_text(reader, json_array_get(value, 0), &var->name);

@@ -71,6 +71,7 @@ def test_vars(serve):
         "re": ["arg_a", "~~", "^x[0-9]+$"], "ci": ["arg_a", "~*", "^x$"],
         "in": ["arg_a", "in", ["1", "b.c"]], "not": ["arg_a", "!", "==", "1"],
         "notlt": ["arg_a", "!", "<", 18],
+        "num": ["arg_a", "==", 7], "minus": ["arg_a", "==", -7], "text": ["arg_a", "==", "b c&(\u00fc"],
     }
     gateway = serve([say(name, uri="/" + name, vars=[var]) for name, var in tests.items()] + [
         say("both", uri="/both", vars=[["arg_a", "==", "1"], ["http_x_y", "==", "z"]]),
@@ -87,6 +88,10 @@ def test_vars(serve):
     assert matches("19") == matches("100") == matches("0200") == {"ne", "not", "gt", "ge", "notlt"}
     assert matches("-5") == {"ne", "not", "lt", "le"}
     assert matches("x12") == {"ne", "not", "re", "notlt"}
+    assert matches("7") == matches("07.0") == {"ne", "not", "lt", "le", "num"}
+    assert matches("-7") == {"ne", "not", "lt", "le", "minus"}
+    assert matches("b%20c%26(%c3%BC") == matches("b+c%26%28%C3%bc") == {"ne", "not", "notlt", "text"}
+    assert matches("%31") >= {"eq", "in"} and not matches("%31") & {"ne", "not"}
     assert matches("X") == {"ne", "not", "ci", "notlt"}
     assert matches("b.c") == {"ne", "not", "in", "notlt"}
     assert matches("bxc") == {"ne", "not", "notlt"}
