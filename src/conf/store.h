@@ -29,9 +29,12 @@
 
 struct conf_store;
 
+/* Of max_bytes. The index has 32 bits for where a record begins, in units of 8 bytes. */
+#define CONF_STORE_BYTES_MAX 17179869184u
+
 struct conf_store_limits {
     uint64_t max_bytes; /* of records, in shared memory; touched only when used. 64 KiB
-                         * at least (less is taken as that), 16 GiB at most */
+                         * at least (less is taken as that) */
     uint32_t max_count; /* of records; 2^28 at most */
     uint64_t ttl_ms;    /* 1.2 * APISIX_CONF_EXPIRE_TIME */
 };

@@ -6,8 +6,6 @@
 
 #include "conf/store_shared.h"
 
-/* Offsets in units of STORE_ALIGNMENT are numbers of 32 bits. */
-#define STORE_MAP_RING_MAX ((uint64_t)1 << 34)
 #define STORE_MAP_RING_MIN 65536u
 #define STORE_MAP_COUNT_MAX ((uint32_t)1 << 28)
 
@@ -29,7 +27,7 @@ static int store_map_limits(struct conf_store *store, const struct conf_store_li
     uint32_t bits = STORE_INDEX_BITS_MIN;
 
     if (!limits->max_count || limits->max_count > STORE_MAP_COUNT_MAX || !limits->ttl_ms ||
-        limits->ttl_ms > UINT32_MAX * (uint64_t)1000 || limits->max_bytes > STORE_MAP_RING_MAX)
+        limits->ttl_ms > UINT32_MAX * (uint64_t)1000 || limits->max_bytes > CONF_STORE_BYTES_MAX)
         return -EINVAL;
     /* As many tombstones as records, and half of the slots free. */
     while ((uint64_t)1 << bits < (uint64_t)limits->max_count * 4)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/nearest.h"
+#include "conf/store.h"
 #include "server/config_value.h"
 
 static const struct config_option options[] = {

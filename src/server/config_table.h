@@ -70,7 +70,8 @@ OPTION("max-connections", 0, CONFIG_NUMBER, max_connections, NULL, 1, 1000000, "
 OPTION("max-confs", 0, CONFIG_NUMBER, max_confs, NULL, 1, 16777216, "262144", "N",
        "Confs to keep. When there are more, the oldest goes, and its next call prepares it "
        "again.")
-OPTION("max-conf-memory", 0, CONFIG_SIZE, max_conf_bytes, NULL, 1048576, 68719476736, "256m", "SIZE",
+OPTION("max-conf-memory", 0, CONFIG_SIZE, max_conf_bytes, NULL, 1048576,
+       CONF_STORE_BYTES_MAX, "256m", "SIZE",
        "Shared memory for confs; taken only as it is used.")
 OPTION("max-body", 0, CONFIG_SIZE, max_body_bytes, NULL, 1, 16777215, "16777215", "SIZE",
        "The largest body that a plugin is given. The protocol has no room for more than the "

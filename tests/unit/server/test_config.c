@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "conf/store.h"
 #include "server/config.h"
 #include "support/fail_alloc.h"
 
@@ -145,6 +146,21 @@ static void table_is_sound(void **state)
     }
 }
 
+/* Memory that is not used yet costs nothing. */
+static void the_most_that_an_option_takes_can_be_had(void **state)
+{
+    const struct conf_store_limits most = {
+        .max_bytes = config_find("max-conf-memory")->most,
+        .max_count = (uint32_t)config_find("max-confs")->most,
+        .ttl_ms = config_find("conf-expire-time")->most * 1200,
+    };
+    struct conf_store *store;
+
+    (void)state;
+    assert_int_equal(conf_store_create(&store, &most), 0);
+    conf_store_close(store);
+}
+
 static void numbers_have_limits(void **state)
 {
     (void)state;
@@ -210,7 +226,7 @@ static void sizes_have_units(void **state)
     assert_int_equal(config.max_conf_bytes, 64 << 20);
     assert_int_equal(set("max-conf-memory", "1048577"), 0);
     assert_int_equal(config.max_conf_bytes, 1048577);
-    assert_refused("max-conf-memory", "1k", "not between 1m and 64g");
+    assert_refused("max-conf-memory", "1k", "not between 1m and 16g");
     assert_refused("max-conf-memory", "64 m", "not a size");
     assert_refused("max-conf-memory", "18446744073709551615g", "not a size");
 }
@@ -354,6 +370,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(knows_no_more_than_the_program, begin, end),
         cmocka_unit_test(clears_what_only_the_program_knows),
         cmocka_unit_test_setup_teardown(table_is_sound, begin, end),
+        cmocka_unit_test(the_most_that_an_option_takes_can_be_had),
         cmocka_unit_test_setup_teardown(numbers_have_limits, begin, end),
         cmocka_unit_test_setup_teardown(counts_are_wide, begin, end),
         cmocka_unit_test_setup_teardown(times_have_units, begin, end),
