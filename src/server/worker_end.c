@@ -19,8 +19,10 @@
 #define DRAIN_LOOK_MS 10
 /* Of the time to drain, the last so much is for closing what never is quiet. */
 #define CLOSE_MS 60u
-/* Threads that are still inside a plugin at the end get so long to come out. */
+/* Threads that are still inside a plugin at the end get so long to come out, or what is left
+ * of the time to drain; where nobody waits for the end, more. */
 #define FINISH_MS 20u
+#define FINISH_LEAVING_MS 1000u
 /* free_conf and shutdown of all plugins together may take so long; then SIGALRM ends it. */
 #define FINISH_SECONDS 10
 /* Past the longest deadline, no call is worth staying for. */
@@ -76,14 +78,16 @@ static void drain(struct worker *worker, uint64_t until_ms)
     while (atomic_load(&worker->connections) && clock_ms() < close_at + CLOSE_MS);
 }
 
-static int finish(struct worker *worker)
+static int finish(struct worker *worker, uint64_t until_ms)
 {
+    uint64_t least = clock_ms() + FINISH_MS;
+
     for (unsigned i = 0; i < worker->loop_count; i++)
         atomic_store(&worker->loops[i]->stop, true);
     wake_loops(worker);
     watch_stop();
     profile_stop();
-    if (!crew_stop(&worker->crew, clock_ms() + FINISH_MS)) {
+    if (!crew_stop(&worker->crew, until_ms > least ? until_ms : least)) {
         log_warn("a plugin is still running at the end; its call is lost");
         log_close();
         _exit(0); /* its memory is in use */
@@ -103,7 +107,7 @@ static int finish(struct worker *worker)
 int worker_stop(struct worker *worker, uint64_t until_ms)
 {
     drain(worker, until_ms);
-    return finish(worker);
+    return finish(worker, until_ms);
 }
 
 static uint32_t longest_deadline(const struct worker *worker)
@@ -137,10 +141,9 @@ int worker_leave(struct worker *worker)
     while (has_connections(worker) && clock_ms() < until) {
         if (listen_to_supervisor(worker, &message)) {
             atomic_store(&worker->handing_over, false); /* there is nobody to have them */
-            drain(worker, clock_ms() + message.value);
-            break;
+            return worker_stop(worker, clock_ms() + message.value);
         }
         wake_loops(worker);
     }
-    return finish(worker);
+    return finish(worker, clock_ms() + FINISH_LEAVING_MS);
 }

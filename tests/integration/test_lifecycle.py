@@ -178,6 +178,19 @@ def test_a_runner_whose_parent_ignores_the_end_of_children(start):
     assert int(worker_of(runner.connect())) != worker
 
 
+def test_a_filter_past_its_deadline_gets_what_is_left_of_the_time_to_end(start, tmp_path):
+    freed = tmp_path / "freed"
+    runner = start("--deadline", "100ms")
+    conn = runner.connect()
+    conn.req_call(conn.prepare_conf(script("free-touch %s" % freed)))
+    token = conn.prepare_conf([("probe-blocking", script("spin 400"))])
+    conn.start_req_call(token)
+    assert conn.receive() == wire.Error(wire.SERVICE_UNAVAILABLE)
+    runner.signal(signal.SIGTERM)
+    assert runner.wait_exit() == 0
+    assert freed.exists() and "still running" not in runner.output()
+
+
 def test_shutdown_and_free_conf_are_called(start, tmp_path):
     freed = tmp_path / "freed"
     runner = start()
