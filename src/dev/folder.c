@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A socket's path has at most 107 bytes, and the longest name in here is 16. */
@@ -19,6 +20,9 @@
 #define DESCRIPTORS 16
 #define NAME "c-runner-dev-"
 #define LOCK "lock"
+#define FRESH_LOCK "lock.new"
+/* Longer than a gateway takes from making its folder to locking it. */
+#define UNLOCKED_SECONDS 60
 
 /* ---- making ---- */
 
@@ -28,7 +32,7 @@ static int make_lock(const char *path)
     char fresh[FOLDER_MAX + 16], name[FOLDER_MAX + 16];
     int lock;
 
-    snprintf(fresh, sizeof(fresh), "%s/" LOCK ".new", path);
+    snprintf(fresh, sizeof(fresh), "%s/" FRESH_LOCK, path);
     snprintf(name, sizeof(name), "%s/" LOCK, path);
     lock = open(fresh, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (lock < 0)
@@ -99,6 +103,29 @@ static bool take_dead(int parent, const char *name, int *lock)
            status.st_nlink == 1;
 }
 
+/* What a gateway leaves that is killed before it has its lock: nothing, or the file that
+ * was to become the lock. A folder with more in it is another's and stays. */
+static bool remove_unlocked(int parent, const char *name)
+{
+    int folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat status;
+    bool old = folder >= 0 && fstat(folder, &status) == 0 && status.st_uid == geteuid() &&
+               time(NULL) - status.st_mtime > UNLOCKED_SECONDS;
+
+    if (old && fstatat(folder, FRESH_LOCK, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        status.st_size == 0)
+        (void)unlinkat(folder, FRESH_LOCK, 0);
+    if (folder >= 0)
+        close(folder);
+    return old && unlinkat(parent, name, AT_REMOVEDIR) == 0;
+}
+
+/* As mkdtemp names them. */
+static bool is_name(const char *name)
+{
+    return strncmp(name, NAME, strlen(NAME)) == 0 && strlen(name) == strlen(NAME "XXXXXX");
+}
+
 unsigned folder_remove_dead(const char *path)
 {
     int parent_len = (int)(strrchr(path, '/') - path);
@@ -112,12 +139,14 @@ unsigned folder_remove_dead(const char *path)
     while (parent && (file = readdir(parent))) {
         int lock = -1;
 
-        if (strncmp(file->d_name, NAME, strlen(NAME)) != 0)
+        if (!is_name(file->d_name))
             continue;
         if (take_dead(dirfd(parent), file->d_name, &lock)) {
             snprintf(other, sizeof(other), "%.*s/%s", parent_len, path, file->d_name);
             folder_remove(other);
             count++;
+        } else if (lock < 0) {
+            count += remove_unlocked(dirfd(parent), file->d_name);
         }
         if (lock >= 0)
             close(lock);

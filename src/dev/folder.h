@@ -13,7 +13,8 @@
 int folder_make(char *path, size_t size, struct error *error);
 
 /* Removes the folders beside this one whose gateways were killed: those of ours of which
- * nobody holds the lock. How many. */
+ * nobody holds the lock, and those that have had none for a minute and nothing in them.
+ * How many. */
 unsigned folder_remove_dead(const char *path);
 
 /* The folder and all in it; what is not there is no matter. */

@@ -193,6 +193,15 @@ def test_folders_of_killed_ones_are_removed(folder):
     (kept[1] / "lock").touch()
     kept.append(shared / "c-runner-dev-linked")
     kept[-1].symlink_to(elsewhere)
+    # Old ones without a lock: of someone else, of another length, and of killed gateways.
+    for name, content in (("someon", "work"), ("longer-name", "lock"), ("none00", None),
+                          ("fresh0", "lock.new")):
+        path = shared / ("c-runner-dev-" + name)
+        path.mkdir()
+        if content:
+            (path / content).touch()
+        os.utime(path, (0, 0))
+    kept += [shared / "c-runner-dev-someon", shared / "c-runner-dev-longer-name"]
 
     def make(name):
         (folder / name).mkdir()
@@ -202,6 +211,7 @@ def test_folders_of_killed_ones_are_removed(folder):
         return set(shared.iterdir()) - set(before)
 
     with make("alive") as alive:
+        assert "removed what 2 killed gateways had left" in alive.log()
         kept += new(kept)
         killed = make("killed").start()
         left, = new(kept)
