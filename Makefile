@@ -7,7 +7,7 @@
 #   make test           everything that can be tested; the last line is the sum
 #   make bench          measure, beside other runners; make bench-check: against the last time;
 #                       make bench-nginx: nginx with its module
-#   make pgo             a build in build-pgo/ that is optimised for what the benchmark does
+#   make pgo            a build in build-pgo/ that is optimised for what the benchmark does
 #   make demo           a gateway to try the plugins with; ONCE=1: try them once and stop
 #   make install        PREFIX=/usr/local DESTDIR=
 #   make deps           install the Debian packages

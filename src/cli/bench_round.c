@@ -94,19 +94,19 @@ static uint64_t after(uint64_t start, double seconds)
 static int measure(const struct bench_plan *plan, const struct watch *watch, pid_t pid,
                    struct bench_result *result)
 {
-    struct bench_usage before = {0};
+    struct bench_resources before = {0};
     uint64_t start = clock_ns(), own;
     int status;
 
     if (plan->calls)
         bench_load_measure(watch->load);
-    if (pid && bench_usage_read(pid, &before) < 0)
+    if (pid && bench_resources_read(pid, &before) < 0)
         return -ESRCH;
     own = own_cpu_ns();
     status = bench_load_start(watch->load);
     if (status == 0 && !plan->calls) {
         wait_until(watch, start, after(start, plan->warmup), false);
-        if (pid && bench_usage_read(pid, &before) < 0)
+        if (pid && bench_resources_read(pid, &before) < 0)
             status = -ESRCH;
         own = own_cpu_ns();
         start = clock_ns();
@@ -116,7 +116,7 @@ static int measure(const struct bench_plan *plan, const struct watch *watch, pid
         wait_until(watch, start, after(start, plan->seconds), true);
     result->seconds = (double)(clock_ns() - start) / 1e9;
     result->client_cpu_ns = own_cpu_ns() - own;
-    if (pid && status == 0 && bench_usage_read(pid, &result->server) == 0) {
+    if (pid && status == 0 && bench_resources_read(pid, &result->server) == 0) {
         result->has_server = true;
         result->server_cpu_ns = result->server.cpu_ns - before.cpu_ns;
     }

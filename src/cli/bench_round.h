@@ -6,7 +6,7 @@
 #define CLI_BENCH_ROUND_H
 
 #include "cli/bench_load.h"
-#include "cli/bench_usage.h"
+#include "cli/bench_resources.h"
 #include "cli/conf_args.h"
 
 /* What is measured, the same for all runners and rounds. */
@@ -27,7 +27,7 @@ struct bench_result {
     uint64_t calls;
     bool has_server;                  /* the following two: a pid was given */
     uint64_t server_cpu_ns;           /* while measuring */
-    struct bench_usage server;        /* at the end */
+    struct bench_resources server;    /* at the end */
     uint64_t client_cpu_ns;           /* of the whole load's process, while measuring */
     char problem[BENCH_PROBLEM_SIZE]; /* the first wrong reply, or "" */
 };

@@ -83,7 +83,7 @@ static void make_runners(const struct bench_options *options, struct bench_runne
                                            .pid = options->pids[i],
                                            .results = results + (size_t)i * options->rounds};
         if (!runners[i].pid)
-            runners[i].pid = bench_usage_listener(runners[i].socket);
+            runners[i].pid = bench_resources_listener(runners[i].socket);
     }
 }
 
