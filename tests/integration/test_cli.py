@@ -10,7 +10,9 @@ import sdk
 
 @pytest.mark.parametrize("args", [["help"], ["help", "run"], ["call", "--help"], ["version"],
                                   ["check", sdk.plugin("say")], ["try", sdk.plugin("say")],
-                                  ["dev", "--help"], ["dev", "--print-apisix"]])
+                                  ["dev", "--help"],
+                                  ["dev", "--print-apisix", "--routes",
+                                   harness.ROOT / "examples/demo/apisix.yaml"]])
 def test_output_that_is_lost_is_no_success(tmp_path, args):
     with open("/dev/full", "wb") as full:
         done = subprocess.run([harness.C_RUNNER, *map(str, args)], cwd=tmp_path,
