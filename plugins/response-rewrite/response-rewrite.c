@@ -2,6 +2,7 @@
 /* Changes what the client gets: status, headers, and the body as a whole or by regular
  * expressions. */
 #include <stdlib.h>
+#include <strings.h>
 
 #include <a6/json.h>
 #include <a6/plugin.h>
@@ -62,6 +63,29 @@ static int read_filters(a6_env *env, json_t *root, struct conf *conf)
     return a6_env_need(env, A6_NEED_RESPONSE_BODY);
 }
 
+/* What the gateway writes itself: the runner leaves these out, so they would do nothing. */
+static int check_headers(a6_env *env, json_t *headers)
+{
+    static const char *const own[] = {"connection",      "content-length", "keep-alive",
+                                      "trailer",         "upgrade",        "transfer-encoding",
+                                      "proxy-connection"};
+    const char *name;
+    json_t *value;
+    size_t i;
+
+    json_object_foreach(headers, name, value)
+    {
+        for (i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+            if (strcasecmp(name, own[i]) == 0)
+                return a6_env_error(env,
+                                    "\"headers.%s\" goes with the connection or the body, and is "
+                                    "the gateway's own",
+                                    name);
+        }
+    }
+    return 0;
+}
+
 static int read_conf(a6_env *env, a6_str text, struct conf *conf)
 {
     json_t *root = conf->root = a6_json_load(env, text);
@@ -70,7 +94,8 @@ static int read_conf(a6_env *env, a6_str text, struct conf *conf)
     if (!root || a6_json_only(env, root, "status", "headers", "body", "filters", NULL) < 0 ||
         (no_status = a6_json_get(env, root, "status", "i", &conf->status)) < 0 ||
         a6_json_get(env, root, "body", "s%", &conf->body.data, &conf->body.len) < 0 ||
-        a6_json_headers(env, root, NULL, "headers", &conf->headers) < 0)
+        a6_json_headers(env, root, NULL, "headers", &conf->headers) < 0 ||
+        check_headers(env, conf->headers) < 0)
         return -EINVAL;
     if (!no_status && (conf->status < 200 || conf->status > 599))
         return a6_env_error(env, "\"status\" is %d; it must be 200 to 599", conf->status);

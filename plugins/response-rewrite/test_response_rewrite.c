@@ -228,6 +228,8 @@ static void says_what_is_wrong_with_a_conf(void **state)
         {"{\"headers\": {\"\": \"x\"}}", "\"headers.\" is no name for a header"},
         {"{\"headers\": {\"a b\": \"x\"}}", "\"headers.a b\" is no name for a header"},
         {"{\"headers\": {\"a\": \"b\\nc\"}}", "\"headers.a\" has a line break in it"},
+        {"{\"headers\": {\"Content-Length\": \"3\"}}", "\"headers.Content-Length\" goes with the"},
+        {"{\"headers\": {\"transfer-encoding\": \"\"}}", "is the gateway's own"},
         {"{\"filters\": {}}", "\"filters\" must be a list"},
         {"{\"filters\": [{\"replace\": \"\"}]}", "\"filters[0].regex\" is missing"},
         {"{\"filters\": [{\"regex\": \"a\"}]}", "\"filters[0].replace\" is missing"},
