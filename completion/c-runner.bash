@@ -73,7 +73,7 @@ _c_runner() {
             return
             ;;
         --expect)
-            COMPREPLY=($(compgen -W 'none stop rewrite echo' -- "$current"))
+            COMPREPLY=($(compgen -W 'any none stop rewrite echo' -- "$current"))
             return
             ;;
         esac

@@ -78,8 +78,9 @@ static const char help_text[] =
     "      --also PERCENT:NAME[=CONF]     so many of the calls use another conf, of this plugin;\n"
     "                                     their latencies are told apart\n"
     "      --key KEY                      the conf's key (conf mode: what all keys begin with)\n"
-    "      --expect none|stop|rewrite|echo  what every reply must be; echo: a Rewrite whose body\n"
-    "                                     is the request's\n"
+    "      --expect any|none|stop|rewrite|echo\n"
+    "                                     what every reply must be; echo: a Rewrite whose body\n"
+    "                                     is the request's (default: any)\n"
     "      --body-size BYTES              a body of so many bytes\n"
     "      --idle N                       further connections that stay silent (default: 0)\n"
     "      --threads N                    threads that make the load (default: 1)\n"
@@ -112,24 +113,28 @@ static int take_calls(struct bench_options *options, const char *text)
     return status;
 }
 
-/* One of the words, by its place. */
-static int take_word(const char *name, const char *text, const char *const *words, unsigned count,
-                     unsigned *value)
+/* One of the words, by its place; "a|b|c", as the help has them. */
+static int take_word(const char *option, const char *text, const char *words, unsigned *value)
 {
-    for (unsigned i = 0; i < count; i++) {
-        if (strcmp(words[i], text) == 0) {
+    size_t len = strlen(text);
+    const char *at = words;
+
+    for (unsigned i = 0; at; i++) {
+        size_t word = strcspn(at, "|");
+
+        if (word == len && memcmp(at, text, len) == 0) {
             *value = i;
-            return 0;
+            return EXIT_OK;
         }
+        at = at[word] ? at + word + 1 : NULL;
     }
-    return commands_usage("%s: \"%.40s\" is none of the words it takes", name, text);
+    return commands_usage("%s: \"%.40s\" is none of %s", option, text, words);
 }
 
 static int take_mode(struct bench_options *options, const char *text)
 {
-    static const char *const words[] = {"req", "resp", "conf"};
     unsigned mode = 0;
-    int status = take_word("--mode", text, words, 3, &mode);
+    int status = take_word("--mode", text, "req|resp|conf", &mode);
 
     options->setup.plan.mode = (enum bench_mode)mode;
     return status;
@@ -137,9 +142,8 @@ static int take_mode(struct bench_options *options, const char *text)
 
 static int take_expect(struct bench_options *options, const char *text)
 {
-    static const char *const words[] = {"any", "none", "stop", "rewrite", "echo"};
     unsigned expect = 0;
-    int status = take_word("--expect", text, words, 5, &expect);
+    int status = take_word("--expect", text, "any|none|stop|rewrite|echo", &expect);
 
     options->setup.plan.expect = (enum bench_expect)expect;
     return status;
