@@ -205,19 +205,31 @@ static int change_all(a6_request *req, const struct changes *changes, delete_fun
     return error ? error : change_pairs(req, changes->add, add);
 }
 
+/* The upstream would decompress what is not compressed. A conf that brings its body in
+ * another encoding sets the header after this. */
+static int set_body(a6_request *req, a6_str body)
+{
+    a6_str encoding = A6_STR("content-encoding");
+    int error = told(req, "body", a6_request_set_body(req, body));
+
+    if (error || !a6_request_header(req, encoding.data).data)
+        return error;
+    return told(req, encoding.data, a6_request_delete_header(req, encoding));
+}
+
 static a6_result request_filter(a6_request *req, void *data)
 {
     struct conf *conf = data;
 
-    if (conf->path.data && told(req, "path", a6_request_set_path(req, conf->path)) < 0)
+    if (conf->body.len > 0 && set_body(req, conf->body) < 0)
         return A6_ERROR; /* here and below: the reason has been told */
+    if (conf->path.data && told(req, "path", a6_request_set_path(req, conf->path)) < 0)
+        return A6_ERROR;
     if (change_all(req, &conf->args, a6_request_delete_arg, a6_request_set_arg,
                    a6_request_add_arg) < 0 ||
         change_all(req, &conf->headers, a6_request_delete_header, a6_request_set_header,
                    a6_request_add_header) < 0 ||
         change_pairs(req, conf->response_headers, a6_request_add_response_header) < 0)
-        return A6_ERROR;
-    if (conf->body.len > 0 && told(req, "body", a6_request_set_body(req, conf->body)) < 0)
         return A6_ERROR;
     return A6_OK;
 }

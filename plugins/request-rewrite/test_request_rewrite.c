@@ -80,6 +80,28 @@ static void adds_response_headers_and_a_body(void **state)
     a6_test_free(test);
 }
 
+/* The upstream would decompress the new body; a conf may bring one in another encoding. */
+static void drops_the_old_bodys_encoding(void **state)
+{
+    static const char *const cases[][2] = {
+        {"{\"body\": \"b\"}", NULL},
+        {"{\"body\": \"b\", \"headers\": {\"set\": {\"Content-Encoding\": \"x-own\"}}}", "x-own"},
+        {"{\"path\": \"/b\"}", "gzip"},
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        a6_test *test = a6_test_request("POST /");
+
+        a6_test_header(test, "Content-Encoding", "gzip");
+        a6_test_use(test, "request-rewrite", cases[i][0]);
+        assert_int_equal(a6_test_run(test), A6_TEST_CHANGED);
+        assert_true(a6_test_is(a6_test_header_sent(test, "Content-Encoding", 0), cases[i][1]));
+        a6_test_free(test);
+    }
+}
+
 static void without_a_change_goes_on(void **state)
 {
     (void)state;
@@ -179,6 +201,7 @@ int main(void)
         cmocka_unit_test(deletes_the_last_arg),
         cmocka_unit_test(changes_headers),
         cmocka_unit_test(adds_response_headers_and_a_body),
+        cmocka_unit_test(drops_the_old_bodys_encoding),
         cmocka_unit_test(without_a_change_goes_on),
         cmocka_unit_test(says_what_cannot_be_done),
         cmocka_unit_test(fails_without_memory),
