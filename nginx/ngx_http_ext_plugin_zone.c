@@ -9,7 +9,9 @@
 
 /* a conf's place in the table is one of so many */
 #define NGX_HTTP_EXT_PLUGIN_WINDOW   8
-#define NGX_HTTP_EXT_PLUGIN_WORKERS  256
+
+/* more than these nginx cannot start, the workers of all its cycles together */
+#define NGX_HTTP_EXT_PLUGIN_WORKERS  NGX_MAX_PROCESSES
 
 
 typedef struct {
