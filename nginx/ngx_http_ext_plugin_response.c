@@ -138,15 +138,19 @@ ngx_http_ext_plugin_replace_headers(ngx_http_request_t *r,
 {
     off_t             length, offset;
     uint32_t          i;
+    ngx_list_t        trailers;
     ngx_uint_t        status;
     struct wire_pair  pair;
 
     status = r->headers_out.status;
     length = r->headers_out.content_length_n;
     offset = r->headers_out.content_offset;
+    trailers = r->headers_out.trailers;
 
     ngx_http_clean_header(r);
 
+    /* of a body that was collected they are there already, as grpc-status */
+    r->headers_out.trailers = trailers;
     r->headers_out.status = status;
     r->headers_out.content_length_n = length;
     r->headers_out.content_offset = offset;

@@ -2,12 +2,15 @@
 """post_resp beside content handlers other than files and proxy_pass, and what a response
 that was changed must not keep."""
 import os
+import shutil
 import socket
 import struct
+import subprocess
 import threading
 
 import pytest
 from conf_lines import post_resp, pre_req, proxy, use
+from ports import free_ports
 
 BIG = bytes(range(256)) * 8192  # 2 MiB
 
@@ -112,3 +115,60 @@ def test_a_request_body_that_was_read_before(nginx, runner, upstream):
     assert nginx.get("/", method="POST", body=BIG[:300000]).status == 200
     assert upstream.requests[0][3] == BIG[:300000]
     assert [c.answers for c in runner.calls] == [[BIG[:300000]]] * 2
+
+
+class GRPC:
+    """An HTTP/2 server without TLS whose every response has a body and trailers."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.run, daemon=True).start()
+
+    @staticmethod
+    def frame(kind, flags, stream, payload=b""):
+        return struct.pack(">IBI", len(payload) << 8 | kind, flags, stream) + payload
+
+    @staticmethod
+    def headers(pairs):
+        """HPACK's literals without indexing and without Huffman's code."""
+        return b"".join(b"\0%c%s%c%s" % (len(n), n, len(v), v) for n, v in pairs)
+
+    def run(self):
+        while True:
+            try:
+                peer, _ = self.listener.accept()
+            except OSError:
+                return
+            with peer, peer.makefile("rb") as f:
+                f.read(24)  # the preface
+                peer.sendall(self.frame(4, 0, 0))
+                while head := f.read(9):
+                    size, flags, stream = struct.unpack(">IBI", head)
+                    kind, size = size & 0xff, size >> 8
+                    f.read(size)
+                    if kind in (0, 1) and flags & 1:  # the end of the request
+                        peer.sendall(
+                            self.frame(1, 4, stream, self.headers([
+                                (b":status", b"200"), (b"content-type", b"application/grpc")]))
+                            + self.frame(0, 0, stream, b"message")
+                            + self.frame(1, 5, stream, self.headers([(b"grpc-status", b"7")])))
+
+
+@pytest.mark.parametrize("what", [
+    {}, {"ask": ["resp_body"]}, {"resp": {"headers": [["X", "y"]]}},
+    {"ask": ["resp_body"], "resp": {"headers": [["X", "y"]]}}],
+    ids=["nothing", "ask", "headers", "ask, headers"])
+def test_grpc_keeps_its_trailers(nginx, runner, what):
+    if not shutil.which("curl"):
+        pytest.skip("curl is not installed")
+    server = GRPC()
+    port, = free_ports(1)
+    nginx.start(server="listen 127.0.0.1:%d http2; %s %s location / { grpc_pass 127.0.0.1:%d; }" % (
+        port, use(runner), post_resp(what), server.port))
+    got = subprocess.run(["curl", "-sS", "-m", "10", "--http2-prior-knowledge", "-D", "-",
+                          "-H", "TE: trailers", "-H", "Content-Type: application/grpc", "-d", "x",
+                          "http://127.0.0.1:%d/a.B/C" % port], check=True, capture_output=True).stdout
+    assert b"message" in got and b"grpc-status: 7" in got, got
+    assert (b"x: y" in got) == ("resp" in what)
+    server.listener.close()
