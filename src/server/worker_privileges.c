@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -49,6 +50,14 @@ static int become(const a6_runner_config *config, char *error, size_t size)
 
     if (failed)
         return failed;
+    /* The kernel, too, asks for it when the workers are to die with the supervisor. */
+    if (user && user->pw_uid != getuid() && prctl(PR_CAPBSET_READ, CAP_KILL, 0, 0, 0) == 0) {
+        snprintf(error, size,
+                 "the workers cannot run as %s: without CAP_KILL the supervisor could not end one "
+                 "that hangs (--user needs CAP_SETUID, CAP_SETGID and CAP_KILL)",
+                 config->user);
+        return -EPERM;
+    }
     if ((user && initgroups(user->pw_name, group) < 0) || (!user && setgroups(1, &group) < 0) ||
         setresgid(group, group, group) < 0 ||
         (user && setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)) {

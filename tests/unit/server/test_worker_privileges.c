@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -164,6 +165,38 @@ static void gives_up_what_it_has(void **state)
     assert_int_equal(WEXITSTATUS(status), AS_PROMISED);
 }
 
+static int become_nobody_without_kill(void)
+{
+    a6_runner_config config;
+    char error[512];
+
+    a6_runner_config_init(&config);
+    config.user = "nobody";
+    if (prctl(PR_CAPBSET_DROP, CAP_KILL, 0, 0, 0) < 0)
+        return 2;
+    return privileges_drop(&config, error, sizeof(error)) == -EPERM && getuid() == 0 &&
+                   strstr(error, "CAP_KILL")
+               ? 0
+               : 1;
+}
+
+/* As in a container that has few capabilities. */
+static void keeps_nobody_whom_it_could_not_end(void **state)
+{
+    int status;
+
+    (void)state;
+    if (getuid() != 0)
+        skip();
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(become_nobody_without_kill());
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static uid_t owner_of(const char *path)
 {
     struct stat about;
@@ -217,6 +250,7 @@ int main(void)
         cmocka_unit_test(names_who_is_not_there),
         cmocka_unit_test(gives_up_what_it_has),
         cmocka_unit_test(gives_away_no_more_than_the_log),
+        cmocka_unit_test(keeps_nobody_whom_it_could_not_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
