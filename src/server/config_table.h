@@ -42,8 +42,8 @@ OPTION("workers", 0, CONFIG_NUMBER, workers, NULL, 1, 31, "1", "N",
        "Worker processes. A crash costs the calls of one; a plugin's own static data is "
        "each worker's own.")
 OPTION("threads", 0, CONFIG_NUMBER, threads, NULL, 0, 64, "0", "N",
-       "Event loops in each worker. 0: half as many as the CPUs that the runner may use, "
-       "at least 1 and at most 4.")
+       "Event loops in each worker. 0: half as many as the CPUs that the runner may use "
+       "(affinity, cgroup's quota), at least 1 and at most 4.")
 OPTION("pool-threads", 0, CONFIG_NUMBER, pool_threads, NULL, 1, 900, "128", "N",
        "At most so many calls of a worker run at the same time in plugins that block.")
 OPTION("scheduling", 0, CONFIG_CHOICE, scheduling, "batch|normal", 0, 0, "batch", "POLICY",

@@ -13,6 +13,13 @@ enum scheduling {
     SCHEDULING_NORMAL,
 };
 
+/* The CPUs that a control group may use the time of, rounded up, by its quota and by those of
+ * the groups above it, whose folders are below root; UINT_MAX: there is none. */
+unsigned cpu_quota(const char *root, const char *group);
+
+/* The same for this process. Reads files, which a worker in a sandbox cannot. */
+unsigned cpu_granted(void);
+
 /* How many loops suit the CPUs that this process may use. */
 unsigned cpu_default_loops(void);
 

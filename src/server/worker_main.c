@@ -87,11 +87,8 @@ static void fill_scoreboard(struct worker *worker)
         quarantine(worker, worker->heritage->quarantine.plugins[i]);
 }
 
-static int start_loops(struct worker *worker)
+static int start_loops(struct worker *worker, unsigned count)
 {
-    const a6_runner_config *config = worker->heritage->config;
-    unsigned count = config->threads ? config->threads : cpu_default_loops();
-
     if (count > WORKER_LOOPS_MAX)
         count = WORKER_LOOPS_MAX;
     for (unsigned i = 0; i < count; i++) {
@@ -135,10 +132,11 @@ static int start(struct worker *worker, char *error, size_t size)
         failed = crew_init(&worker->crew, worker,
                            config->pool_threads + (config->threads ? config->threads : 4));
     worker->statm_fd = config->max_rss_bytes ? open("/proc/self/statm", O_RDONLY | O_CLOEXEC) : -1;
+    unsigned loops = config->threads ? config->threads : cpu_default_loops();
     if (!failed && config->sandbox && (failed = sandbox_enter(error, size)))
         return failed;
     if (!failed)
-        failed = start_loops(worker);
+        failed = start_loops(worker, loops);
     if (failed)
         snprintf(error, size, "a worker cannot start: %s", strerror(-failed));
     return failed;

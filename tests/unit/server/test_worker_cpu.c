@@ -6,9 +6,13 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +24,7 @@
 static void loops_are_half_of_the_cpus_that_may_be_used(void **state)
 {
     const unsigned loops[CPUS_TRIED] = {0, 1, 1, 1, 2, 2, 3, 3, 4};
+    const unsigned granted = cpu_granted();
     unsigned count = 0;
     cpu_set_t all;
     cpu_set_t some;
@@ -32,10 +37,59 @@ static void loops_are_half_of_the_cpus_that_may_be_used(void **state)
             continue;
         CPU_SET(cpu, &some);
         assert_int_equal(sched_setaffinity(0, sizeof(some), &some), 0);
-        assert_int_equal(cpu_default_loops(), loops[++count]);
+        count++;
+        assert_int_equal(cpu_default_loops(), loops[count < granted ? count : granted]);
     }
     assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
     assert_true(count > 0);
+}
+
+static void put(const char *folder, const char *text)
+{
+    char path[96];
+
+    snprintf(path, sizeof(path), "%s/cpu.max", folder);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    fclose(file);
+}
+
+static void the_least_quota_of_all_groups_counts(void **state)
+{
+    char root[] = "/tmp/a6-cgroup-XXXXXX";
+    char outer[64];
+    char inner[64];
+
+    (void)state;
+    assert_non_null(mkdtemp(root));
+    snprintf(outer, sizeof(outer), "%s/outer", root);
+    snprintf(inner, sizeof(inner), "%s/outer/inner", root);
+    assert_int_equal(mkdir(outer, 0700), 0);
+    assert_int_equal(mkdir(inner, 0700), 0);
+    assert_int_equal(cpu_quota(root, "/outer/inner"), UINT_MAX); /* no files */
+    put(inner, "max 100000\n");
+    assert_int_equal(cpu_quota(root, "/outer/inner"), UINT_MAX);
+    put(outer, "150000 100000\n");
+    assert_int_equal(cpu_quota(root, "/outer/inner"), 2);
+    put(inner, "50000 100000\n");
+    assert_int_equal(cpu_quota(root, "/outer/inner"), 1);
+    assert_int_equal(cpu_quota(root, "/outer"), 2);
+    assert_int_equal(cpu_quota(root, "/"), UINT_MAX);
+    put(root, "300000 100000\n"); /* as a container sees its own */
+    assert_int_equal(cpu_quota(root, "/"), 3);
+    put(root, "1 0\n");
+    assert_int_equal(cpu_quota(root, "/"), UINT_MAX);
+    put(root, "nonsense");
+    assert_int_equal(cpu_quota(root, "/"), UINT_MAX);
+    assert_int_equal(cpu_quota(root, "/none"), UINT_MAX);
+    for (unsigned i = 0; i < 3; i++) {
+        const char *folder = i == 0 ? inner : i == 1 ? outer : root;
+        char path[96];
+        snprintf(path, sizeof(path), "%s/cpu.max", folder);
+        unlink(path);
+        rmdir(folder);
+    }
 }
 
 struct trial {
@@ -122,6 +176,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loops_are_half_of_the_cpus_that_may_be_used),
+        cmocka_unit_test(the_least_quota_of_all_groups_counts),
         cmocka_unit_test(a_thread_gets_the_policy_that_is_asked_for),
         cmocka_unit_test(one_that_the_runner_was_started_with_stays),
         cmocka_unit_test(a_refusal_is_told_and_changes_nothing),
