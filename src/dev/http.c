@@ -159,7 +159,7 @@ static enum MHD_Result handle(void *user, struct MHD_Connection *connection, con
         *len = 0;
         return MHD_YES;
     }
-    if (strncmp(url, "/apisix/admin", 13) == 0)
+    if (strncmp(url, "/apisix/admin/", 14) == 0)
         return serve_admin(http, connection, url, method, exchange);
     if (strncmp(url, "/_dev/", 6) == 0 && strcmp(method, "GET") == 0)
         return serve_page(http, connection, url);

@@ -42,6 +42,10 @@ static int check_uri(struct reader *reader, const char *uri)
         return error_set(reader->error, "is longer than %d bytes", URI_MAX);
     if (star && star[1])
         return error_set(reader->error, "'%s': a '*' is supported here at the end only", uri);
+    if (strcmp(uri, "/_dev") == 0 || strncmp(uri, "/_dev/", 6) == 0 ||
+        strncmp(uri, "/apisix/admin/", 14) == 0)
+        return error_set(reader->error, "'%s' is this gateway's own: its page, or the Admin API",
+                         uri);
     return 0;
 }
 
@@ -181,8 +185,8 @@ static int take_plugins(struct reader *reader, json_t *value, void *to)
 
 #define KEYS_OF_BOTH                                                                               \
     {"id", take_id}, {"name", take_name}, {"hosts", take_hosts}, {"plugins", take_plugins},        \
-        {"upstream", take_upstream}, {"upstream_id", take_upstream_id}, {"desc", NULL},            \
-        {"labels", NULL}, {"create_time", NULL},                                                   \
+        {"upstream", take_upstream}, {"upstream_id", take_upstream_id},                            \
+        {"desc", reader_check_text}, {"labels", reader_check_labels}, {"create_time", NULL},       \
     {                                                                                              \
         "update_time", NULL                                                                        \
     }

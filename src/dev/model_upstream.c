@@ -305,9 +305,9 @@ int model_upstream(struct reader *reader, json_t *value, struct model_upstream *
         /* Of the type chash, and APISIX writes them to others too. */
         {"hash_on", NULL},
         {"key", NULL},
-        {"name", NULL},
-        {"desc", NULL},
-        {"labels", NULL},
+        {"name", reader_check_text},
+        {"desc", reader_check_text},
+        {"labels", reader_check_labels},
         {"create_time", NULL},
         {"update_time", NULL},
         {0},

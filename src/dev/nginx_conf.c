@@ -73,7 +73,7 @@ static void write_admin(struct nginx_conf_writer *writer)
     long port = writer->settings->admin_port;
 
     fprintf(to,
-            "location ^~ /apisix/admin {\n    access_log off;\n    client_max_body_size 2m;\n"
+            "location ^~ /apisix/admin/ {\n    access_log off;\n    client_max_body_size 2m;\n"
             "    proxy_set_header Host $http_host;\n    proxy_read_timeout 60s;\n"
             "    proxy_pass http://127.0.0.1:%ld;\n}\n"
             "location = /_dev {\n    access_log off;\n    return 301 /_dev/;\n}\n"

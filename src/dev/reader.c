@@ -17,8 +17,9 @@ const char *reader_kind(const json_t *value)
     case JSON_STRING:
         return "a string";
     case JSON_INTEGER:
-    case JSON_REAL:
         return "a number";
+    case JSON_REAL:
+        return "a number with a fraction";
     case JSON_TRUE:
     case JSON_FALSE:
         return "true or false";
@@ -188,4 +189,31 @@ int reader_single(struct reader *reader, json_t *value, struct text_list *list,
         result = check(reader, list->items[0]);
     list->count = result == 0;
     return result;
+}
+
+int reader_check_text(struct reader *reader, json_t *value, void *to)
+{
+    const char *text;
+
+    (void)to;
+    return json_is_null(value) ? 0 : reader_text(reader, value, &text);
+}
+
+int reader_check_labels(struct reader *reader, json_t *value, void *to)
+{
+    const char *name;
+    json_t *label;
+
+    (void)to;
+    if (!json_is_null(value) && !json_is_object(value))
+        return wrong_kind(reader, value, "an object");
+    json_object_foreach(value, name, label)
+    {
+        int result = reader_check_text(reader, label, NULL);
+        if (result < 0) {
+            error_within(reader->error, name);
+            return result;
+        }
+    }
+    return 0;
 }

@@ -53,6 +53,11 @@ int reader_list(struct reader *reader, json_t *value, struct text_list *list,
 int reader_single(struct reader *reader, json_t *value, struct text_list *list,
                   int (*check)(struct reader *reader, const char *text));
 
+/* For keys that mean nothing here but must be right for APISIX: a text, and an object of
+ * texts. They store nothing. */
+int reader_check_text(struct reader *reader, json_t *value, void *to);
+int reader_check_labels(struct reader *reader, json_t *value, void *to);
+
 /* "a string", "a list" ... for messages. */
 const char *reader_kind(const json_t *value);
 

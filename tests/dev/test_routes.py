@@ -43,6 +43,7 @@ def test_matching(serve):
         say("odd", uri="/odd.(x)+$'\"\\{}%;#"),
         say("many", uris=["/u1", "/u2*"]),
         say("utf", uri="/\u00fc"),
+        say("near", uris=["/apisix/administrator", "/_device"]),
     ])
     cases = [
         ("/a/x", "prefix"), ("/a/b/x", "longer"), ("/a/b/c", "exact"), ("/a/b/c/", "longer"),
@@ -51,6 +52,7 @@ def test_matching(serve):
         ("/u1x", None), ("/u2", "many"), ("/u2/x", "many"), ("/h?x=/p", "any host"),
         ("/odd.(x)+$'%22%5C%7B%7D%25;%23", "odd"), ("/oddy(x)+$'%22%5C%7B%7D%25;%23", None),
         ("/%C3%BC", "utf"), ("/%68", "any host"), ("/h%0A", None), ("/x/../p", "high"), ("/P", None),
+        ("/apisix/administrator", "near"), ("/_device", "near"),
     ]
     for path, wanted in cases:
         answer = gateway.get(path)
