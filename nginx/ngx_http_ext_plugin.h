@@ -219,6 +219,9 @@ char *ngx_http_ext_plugin_runner(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_ext_plugin_plugin(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+/* Of a size, when it is set. */
+char *ngx_http_ext_plugin_check_buffer(ngx_conf_t *cf, void *post, void *data);
+char *ngx_http_ext_plugin_check_body(ngx_conf_t *cf, void *post, void *data);
 
 /* _zone.c */
 

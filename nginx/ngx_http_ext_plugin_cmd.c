@@ -74,8 +74,9 @@ ngx_ext_plugin_cmd(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_ext_plugin_conf_t  *epcf = conf;
 
-    ngx_str_t   *value;
-    ngx_uint_t   i;
+    ngx_str_t        *value;
+    ngx_uint_t        i;
+    ngx_file_info_t   fi;
 
     if (epcf->args) {
         return "is duplicate";
@@ -99,9 +100,17 @@ ngx_ext_plugin_cmd(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (access((char *) value[0].data, X_OK) == -1) {
+    if (access((char *) value[0].data, X_OK) == -1
+        || ngx_file_info(value[0].data, &fi) == NGX_FILE_ERROR)
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
                            "\"%V\" cannot be run", &value[0]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (!ngx_is_file(&fi)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" cannot be run: it is not a file", &value[0]);
         return NGX_CONF_ERROR;
     }
 
@@ -136,6 +145,12 @@ ngx_ext_plugin_init_conf(ngx_cycle_t *cycle, void *conf)
                       "\"ext_plugin_cmd\" needs an \"ext_plugin_runner\" "
                       "that says where it will listen");
         return NGX_CONF_ERROR;
+    }
+
+    if (emcf->confs.nelts == 0) {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "\"ext_plugin_cmd\" is not started: no plugin is called");
+        return NGX_CONF_OK;
     }
 
     name = emcf->managed->name;

@@ -304,7 +304,9 @@ ngx_http_ext_plugin_read_file(ngx_conf_t *cf, ngx_str_t *name,
 
     file.name = *name;
     file.log = cf->log;
-    file.fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    /* a fifo would be waited for */
+    file.fd = ngx_open_file(name->data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
+                            NGX_FILE_OPEN, 0);
 
     if (file.fd == NGX_INVALID_FILE) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
@@ -317,6 +319,11 @@ ngx_http_ext_plugin_read_file(ngx_conf_t *cf, ngx_str_t *name,
     if (ngx_fd_info(file.fd, &fi) == NGX_FILE_ERROR) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
                            ngx_fd_info_n " \"%V\" failed", name);
+        goto done;
+    }
+
+    if (!ngx_is_file(&fi)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" is not a file", name);
         goto done;
     }
 
@@ -349,4 +356,36 @@ done:
     (void) ngx_close_file(file.fd);
 
     return rv;
+}
+
+
+char *
+ngx_http_ext_plugin_check_buffer(ngx_conf_t *cf, void *post, void *data)
+{
+    size_t  *size = data;
+
+    if (*size < 256) {
+        return "must be at least 256";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_ext_plugin_check_body(ngx_conf_t *cf, void *post, void *data)
+{
+    size_t  *size = data;
+
+    if (*size > FRAME_PAYLOAD_MAX) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"ext_plugin_max_body\" is lowered to %uz, which "
+                           "is all that a frame has room for",
+                           (size_t) FRAME_PAYLOAD_MAX);
+
+        /* or a response would be collected that cannot be sent */
+        *size = FRAME_PAYLOAD_MAX;
+    }
+
+    return NGX_CONF_OK;
 }

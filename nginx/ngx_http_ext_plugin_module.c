@@ -28,6 +28,15 @@ ngx_str_t  ngx_http_ext_plugin_phase_names[] = {
 };
 
 
+static ngx_conf_post_t  ngx_http_ext_plugin_buffer_post = {
+    ngx_http_ext_plugin_check_buffer
+};
+
+static ngx_conf_post_t  ngx_http_ext_plugin_body_post = {
+    ngx_http_ext_plugin_check_body
+};
+
+
 static ngx_command_t  ngx_http_ext_plugin_commands[] = {
 
     { ngx_string("ext_plugin_runner"),
@@ -77,14 +86,14 @@ static ngx_command_t  ngx_http_ext_plugin_commands[] = {
       ngx_conf_set_size_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_ext_plugin_loc_conf_t, buffer_size),
-      NULL },
+      &ngx_http_ext_plugin_buffer_post },
 
     { ngx_string("ext_plugin_max_body"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_size_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_ext_plugin_loc_conf_t, max_body),
-      NULL },
+      &ngx_http_ext_plugin_body_post },
 
       ngx_null_command
 };
@@ -176,6 +185,9 @@ ngx_http_ext_plugin_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_ext_plugin_loc_conf_t *conf = child;
 
     ngx_uint_t                    phase;
+    struct wire_pair             *plugin;
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_core_srv_conf_t     *cscf;
     ngx_http_ext_plugin_chain_t  *chain;
 
     ngx_conf_merge_value(conf->degradation, prev->degradation, 0);
@@ -183,12 +195,6 @@ ngx_http_ext_plugin_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_size_value(conf->buffer_size, prev->buffer_size, 4096);
     ngx_conf_merge_size_value(conf->max_body, prev->max_body,
                               FRAME_PAYLOAD_MAX);
-
-    if (conf->buffer_size < 256) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"ext_plugin_buffer_size\" must be at least 256");
-        return NGX_CONF_ERROR;
-    }
 
     if (conf->runner == NULL) {
         conf->runner = prev->runner;
@@ -222,11 +228,17 @@ ngx_http_ext_plugin_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         }
 
         if (conf->runner == NULL) {
+            plugin = chain->plugins.elts;
+            cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+            clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "no \"ext_plugin_runner\" is set for the "
-                               "\"ext_plugin_%V\" of \"%V\"",
+                               "no \"ext_plugin_runner\" is set for "
+                               "\"ext_plugin_%V %*s\" in server \"%V\", "
+                               "location \"%V\"",
                                &ngx_http_ext_plugin_phase_names[phase],
-                               &chain->key);
+                               (size_t) plugin->name.len, plugin->name.data,
+                               &cscf->server_name, &clcf->name);
             return NGX_CONF_ERROR;
         }
 

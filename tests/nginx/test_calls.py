@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a call of the request phases says, and where in a request it is made."""
+import os
 import socket
 
 import pytest
@@ -144,7 +145,8 @@ def test_a_chain_and_inheritance(nginx, runner, tmp_path):
 
 
 @pytest.mark.parametrize("lines, error", [
-    ("ext_plugin_pre_req x;", "no \"ext_plugin_runner\" is set"),
+    ("location /a { ext_plugin_pre_req x; }", "no \"ext_plugin_runner\" is set for "
+     "\"ext_plugin_pre_req x\" in server \"test\", location \"/a\""),
     ("ext_plugin_runner 127.0.0.1:80;", "invalid address"),
     ("ext_plugin_runner unix:/%s;" % ("x" * 120), "invalid address"),
     ("ext_plugin_runner unix:/x keepalive=y;", "invalid parameter \"keepalive=y\""),
@@ -153,16 +155,28 @@ def test_a_chain_and_inheritance(nginx, runner, tmp_path):
     ("ext_plugin_runner unix:/x; ext_plugin_runner unix:/y;", "is duplicate"),
     ("ext_plugin_runner unix:/x; ext_plugin_pre_req x @none.json;", "none.json\" failed"),
     ("ext_plugin_runner unix:/x; ext_plugin_pre_req off; ext_plugin_pre_req x;", "follows"),
+    ("ext_plugin_runner unix:/x; ext_plugin_pre_req x @html;", "html\" is not a file"),
+    ("ext_plugin_runner unix:/x; ext_plugin_pre_req x @fifo;", "fifo\" is not a file"),
     ("ext_plugin_buffer_size 10;", "must be at least"),
     ("ext_plugin_runner unix:/x call_timeout=0;", "invalid parameter \"call_timeout=0\""),
     ("ext_plugin_runner unix:/x questions=;", "invalid parameter \"questions=\""),
     ("ext_plugin_runner unix:/x; ext_plugin_pre_req '' '{}';", "names no plugin"),
-], ids=range(13))
+], ids=range(15))
 def test_configuration_errors(nginx, lines, error):
+    os.mkfifo(nginx.root / "fifo")
     nginx.configure(server=lines)
     nginx.expect_alerts = True
     code, said = nginx.test()
     assert code != 0 and error in said, said
+
+
+def test_configuration_warnings(nginx):
+    nginx.configure(main="ext_plugin_cmd /bin/true;", server="""ext_plugin_runner unix:/x;
+        ext_plugin_max_body 16m;""")
+    code, said = nginx.test()
+    assert code == 0, said
+    assert "[warn] \"ext_plugin_max_body\" is lowered to 16777215" in said
+    assert "[warn] \"ext_plugin_cmd\" is not started" in said
 
 
 def test_redirects_do_not_call_again(nginx, runner):

@@ -138,11 +138,12 @@ def test_the_worker_that_owns_it_is_killed(nginx):
 
 @pytest.mark.parametrize("main, http, error", [
     ("ext_plugin_cmd /none;", "ext_plugin_runner unix:/tmp/x;", "cannot be run"),
+    ("ext_plugin_cmd /usr;", "ext_plugin_runner unix:/tmp/x;", "it is not a file"),
     ("ext_plugin_cmd /bin/true;", "", "needs an \"ext_plugin_runner\""),
     ("ext_plugin_cmd /bin/true; ext_plugin_cmd /bin/true;", "ext_plugin_runner unix:/tmp/x;",
      "is duplicate"),
     ("ext_plugin_cmd /bin/true;", "ext_plugin_runner unix:/%s;" % ("x" * 100), "is too long"),
-], ids=range(4))
+], ids=range(5))
 def test_configuration_errors(nginx, main, http, error):
     nginx.expect_alerts = True
     nginx.configure(main=main, http=http, server="ext_plugin_pre_req x;" if http else " ")
