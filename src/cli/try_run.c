@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "cli/conf_args.h"
+#include "server/scoreboard.h"
+#include "server/worker_crash.h"
 
 #define CELLS 256u
 
@@ -23,6 +25,10 @@ __attribute__((format(printf, 3, 4))) static int fail(struct try_run *run, int s
 
 int try_run_init(struct try_run *run)
 {
+    static struct scoreboard_worker board; /* nobody reads it */
+
+    crash_init(&board); /* a plugin that crashes leaves its stack on stderr, as in a worker */
+    (void)crash_stack_enter();
     *run = (struct try_run){0};
     registry_init(&run->registry);
     return stage_init(&run->stage, NULL);
@@ -128,8 +134,7 @@ static int play(struct try_run *run, struct chain *chain, struct http_args *http
         return fail(run, -ECANCELED,
                     "the call failed, as the line above says; the gateway would answer 503");
     if (status != 0)
-        return fail(run, -EIO, "the call cannot be made: %s",
-                    status < 0 ? strerror(-status) : "a question was not understood");
+        return fail(run, -EIO, "the call cannot be made: %s", stage_why(status));
     add_notes(chain, http, &run->stage, outcome);
     return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -190,4 +191,13 @@ int stage_play(struct stage *stage, struct chain *chain, const uint8_t *frame, s
     if (!stage->stuck)
         call_end(&stage->call);
     return status;
+}
+
+const char *stage_why(int status)
+{
+    if (status == STAGE_LOST)
+        return "a question was not understood";
+    if (status == -ETIMEDOUT)
+        return "it was suspended, and nobody has resumed it: a6_resume is due in any case";
+    return strerror(-status);
 }

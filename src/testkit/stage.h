@@ -48,4 +48,7 @@ void stage_free(struct stage *stage);
  * memory is lost. */
 int stage_play(struct stage *stage, struct chain *chain, const uint8_t *frame, size_t len);
 
+/* What a status other than 0 means, for a person. */
+const char *stage_why(int status);
+
 #endif

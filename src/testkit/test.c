@@ -241,7 +241,7 @@ static a6_test_result play(a6_test *test)
     if (status == STAGE_ERROR)
         return test->chain->refused ? A6_TEST_REFUSED : A6_TEST_FAILED;
     if (status < 0) {
-        broken(test, "the call", strerror(-status));
+        broken(test, "the call", stage_why(status));
         return A6_TEST_BROKEN;
     }
     if (test->outcome.stopped)

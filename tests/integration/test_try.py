@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """c-runner try: one call without gateway and runner."""
+import re
+import signal
+import subprocess
+
 import pytest
 
+import harness
 import sdk
 
 FAILING = r"""
@@ -15,6 +20,20 @@ static const a6_plugin first = {A6_PLUGIN_HEADER, .name = "first", .request_filt
 static const a6_plugin second = {A6_PLUGIN_HEADER, .name = "second"};
 A6_REGISTER(first)
 A6_REGISTER(second)
+"""
+
+CRASH = r"""
+#include <stdlib.h>
+#include <a6/plugin.h>
+static a6_result request_filter(a6_request *req, void *conf)
+{
+    (void)req;
+    (void)conf;
+    abort();
+}
+static const a6_plugin crash = {A6_PLUGIN_HEADER, .name = "crash",
+                                .request_filter = request_filter};
+A6_REGISTER(crash)
 """
 
 ASKING = r"""
@@ -170,3 +189,11 @@ def test_what_cannot_be_loaded_is_status_1(tmp_path):
     assert done.status == 1 and "nothing.so: No such file" in done.err
     done = sdk.run("try", sdk.plugin("say"), "--plugin", "sya")
     assert done.status == 1 and 'no plugin is named "sya"' in done.err
+
+
+def test_a_crash_leaves_the_stack(tmp_path):
+    plugin = sdk.compile_plugin(tmp_path, "crash", CRASH)
+    done = subprocess.run([harness.C_RUNNER, "try", plugin], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == -signal.SIGABRT, done
+    assert re.search(r"^ +#\d+ request_filter\+0x[0-9a-f]+ \(crash\.so\)$", done.stderr, re.M), done
