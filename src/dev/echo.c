@@ -4,21 +4,18 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buffer.h"
+#include "dev/exchange.h"
 
+/* More than a frame of the runner can have. */
 #define BODY_MAX ((size_t)20 << 20)
+
+static char too_large[] = "the upstream that echoes takes 20 MiB at most\n";
 
 struct echo {
     struct MHD_Daemon *daemon;
-};
-
-struct exchange {
-    struct buffer text; /* the target; then the request line, headers and body */
-    bool begun;
 };
 
 static enum MHD_Result add_header(void *user, enum MHD_ValueKind kind, const char *name,
@@ -34,14 +31,12 @@ static enum MHD_Result add_header(void *user, enum MHD_ValueKind kind, const cha
 /* The target as it came: MHD gives the handler a decoded one without arguments. */
 static void *keep_target(void *user, const char *target, struct MHD_Connection *connection)
 {
-    struct exchange *exchange = calloc(1, sizeof(*exchange));
+    struct exchange *exchange = exchange_new(BODY_MAX);
 
     (void)user;
     (void)connection;
-    if (exchange) {
-        buffer_init(&exchange->text, BODY_MAX);
+    if (exchange)
         (void)buffer_printf(&exchange->text, "%s", target);
-    }
     return exchange;
 }
 
@@ -77,33 +72,22 @@ static enum MHD_Result handle(void *user, struct MHD_Connection *connection, con
         return MHD_YES;
     }
     if (*len > 0) {
-        (void)buffer_append(&exchange->text, data, *len);
-        *len = 0;
+        exchange_take(exchange, data, len);
         return MHD_YES;
     }
-    response = MHD_create_response_from_buffer(exchange->text.len, exchange->text.data,
-                                               MHD_RESPMEM_MUST_COPY);
+    response = exchange->too_large
+                   ? MHD_create_response_from_buffer(sizeof(too_large) - 1, too_large,
+                                                     MHD_RESPMEM_PERSISTENT)
+                   : MHD_create_response_from_buffer(exchange->text.len, exchange->text.data,
+                                                     MHD_RESPMEM_MUST_COPY);
     if (!response)
         return MHD_NO;
     (void)MHD_add_response_header(response, "Content-Type", "text/plain; charset=utf-8");
     (void)MHD_add_response_header(response, "X-Upstream", "echo");
-    result = MHD_queue_response(connection, MHD_HTTP_OK, response);
+    result = MHD_queue_response(
+        connection, exchange->too_large ? MHD_HTTP_CONTENT_TOO_LARGE : MHD_HTTP_OK, response);
     MHD_destroy_response(response);
     return result;
-}
-
-static void completed(void *user, struct MHD_Connection *connection, void **context,
-                      enum MHD_RequestTerminationCode code)
-{
-    struct exchange *exchange = *context;
-
-    (void)user;
-    (void)connection;
-    (void)code;
-    if (exchange)
-        buffer_free(&exchange->text);
-    free(exchange);
-    *context = NULL;
 }
 
 struct echo *echo_start(long port, struct error *error)
@@ -116,11 +100,11 @@ struct echo *echo_start(long port, struct error *error)
         return NULL;
     }
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    echo->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_INTERNAL_POLLING_THREAD, (uint16_t)port,
-                                    NULL, NULL, handle, echo, MHD_OPTION_SOCK_ADDR,
-                                    (struct sockaddr *)&address, MHD_OPTION_URI_LOG_CALLBACK,
-                                    keep_target, NULL, MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
-                                    MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+    echo->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_USE_INTERNAL_POLLING_THREAD, (uint16_t)port, NULL, NULL, handle, echo,
+        MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_URI_LOG_CALLBACK, keep_target,
+        NULL, MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, NULL,
+        MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
     if (!echo->daemon) {
         (void)error_set(error,
                         "port %ld, for the upstream that echoes, cannot be listened on: %s; take "

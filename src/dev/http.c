@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buffer.h"
 #include "dev/events.h"
+#include "dev/exchange.h"
 #include "dev/page.h"
 
 struct http {
@@ -21,12 +21,6 @@ struct http {
 static const char page_policy[] =
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "connect-src 'self'; img-src data:; frame-ancestors 'none'";
-
-/* One request while its body comes. */
-struct exchange {
-    struct buffer body;
-    bool too_large;
-};
 
 /* Takes the text over. header, value: one header more, or NULL. */
 static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned status,
@@ -125,8 +119,8 @@ static enum MHD_Result serve_admin(struct http *http, struct MHD_Connection *con
                  .label = argument(connection, "label"),
                  .page = argument(connection, "page"),
                  .page_size = argument(connection, "page_size")},
-        .body = (const char *)exchange->body.data,
-        .body_len = exchange->body.len,
+        .body = (const char *)exchange->text.data,
+        .body_len = exchange->text.len,
     };
     json_t *answer = NULL;
     int status;
@@ -148,15 +142,11 @@ static enum MHD_Result handle(void *user, struct MHD_Connection *connection, con
 
     (void)version;
     if (!exchange) {
-        *context = exchange = calloc(1, sizeof(*exchange));
-        if (exchange)
-            buffer_init(&exchange->body, ADMIN_BODY_MAX);
-        return exchange ? MHD_YES : MHD_NO;
+        *context = exchange_new(ADMIN_BODY_MAX);
+        return *context ? MHD_YES : MHD_NO;
     }
     if (*len > 0) {
-        if (buffer_append(&exchange->body, data, *len) < 0)
-            exchange->too_large = true;
-        *len = 0;
+        exchange_take(exchange, data, len);
         return MHD_YES;
     }
     if (strncmp(url, "/apisix/admin/", 14) == 0)
@@ -164,20 +154,6 @@ static enum MHD_Result handle(void *user, struct MHD_Connection *connection, con
     if (strncmp(url, "/_dev/", 6) == 0 && strcmp(method, "GET") == 0)
         return serve_page(http, connection, url);
     return send_json(connection, 404, json_pack("{ss}", "error_msg", "404 Route Not Found"));
-}
-
-static void completed(void *user, struct MHD_Connection *connection, void **context,
-                      enum MHD_RequestTerminationCode code)
-{
-    struct exchange *exchange = *context;
-
-    (void)user;
-    (void)connection;
-    (void)code;
-    if (exchange)
-        buffer_free(&exchange->body);
-    free(exchange);
-    *context = NULL;
 }
 
 struct http *http_start(struct site *site, long port, struct error *error)
@@ -196,8 +172,8 @@ struct http *http_start(struct site *site, long port, struct error *error)
     http->site = site;
     http->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, (uint16_t)port, NULL, NULL, handle, http,
-        MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_NOTIFY_COMPLETED, completed,
-        NULL, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+        MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_NOTIFY_COMPLETED,
+        exchange_completed, NULL, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
     if (!http->daemon) {
         (void)error_set(error, "port %ld cannot be listened on: %s", port, strerror(errno));
         events_free(http->events);

@@ -152,6 +152,13 @@ def test_name_of_two_addresses(dev, node, folder):
     assert "[::1]" not in conf.read_text()
 
 
+def test_echo_says_when_it_is_too_much(dev):
+    gateway = dev().start()
+    gateway.admin("PUT", "routes/1", {"uri": "/*", "upstream": gateway.upstream()})
+    answer = gateway.get("/", "POST", bytes(21 << 20))
+    assert answer.status == 413 and "takes 20 MiB at most" in answer.text
+
+
 def test_all_nodes_down(dev):
     port, = free_ports(1)
     gateway = serve(dev, {"nodes": {"127.0.0.1:%d" % port: 1, "127.0.0.2:%d" % port: 1}})
