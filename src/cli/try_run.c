@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "cli/commands.h"
 #include "cli/conf_args.h"
 #include "server/scoreboard.h"
 #include "server/worker_crash.h"
@@ -23,10 +26,23 @@ __attribute__((format(printf, 3, 4))) static int fail(struct try_run *run, int s
     return status;
 }
 
+/* From try_run_init to try_run_free: who calls exit() then is a plugin. */
+static bool plugins_may_run;
+
+/* Else its status, 0 perhaps, would be taken for ours. */
+static void exit_handler(void)
+{
+    if (!plugins_may_run)
+        return;
+    fputs("c-runner: a plugin has ended the process, with exit()\n", stderr);
+    _exit(EXIT_FAILED);
+}
+
 int try_run_init(struct try_run *run)
 {
     static struct scoreboard_worker board; /* nobody reads it */
 
+    plugins_may_run = atexit(exit_handler) == 0;
     crash_init(&board); /* a plugin that crashes leaves its stack on stderr, as in a worker */
     (void)crash_stack_enter();
     *run = (struct try_run){0};
@@ -39,6 +55,7 @@ void try_run_free(struct try_run *run)
     stage_free(&run->stage);
     registry_free(&run->registry);
     cells_close(run->cells);
+    plugins_may_run = false;
 }
 
 int try_run_load(struct try_run *run, char *const *files)

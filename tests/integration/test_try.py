@@ -22,18 +22,18 @@ A6_REGISTER(first)
 A6_REGISTER(second)
 """
 
-CRASH = r"""
+ENDING = r"""
 #include <stdlib.h>
 #include <a6/plugin.h>
 static a6_result request_filter(a6_request *req, void *conf)
 {
     (void)req;
     (void)conf;
-    abort();
+    HOW;
 }
-static const a6_plugin crash = {A6_PLUGIN_HEADER, .name = "crash",
-                                .request_filter = request_filter};
-A6_REGISTER(crash)
+static const a6_plugin ending = {A6_PLUGIN_HEADER, .name = "ending",
+                                 .request_filter = request_filter};
+A6_REGISTER(ending)
 """
 
 ASKING = r"""
@@ -191,9 +191,20 @@ def test_what_cannot_be_loaded_is_status_1(tmp_path):
     assert done.status == 1 and 'no plugin is named "sya"' in done.err
 
 
-def test_a_crash_leaves_the_stack(tmp_path):
-    plugin = sdk.compile_plugin(tmp_path, "crash", CRASH)
-    done = subprocess.run([harness.C_RUNNER, "try", plugin], stdout=subprocess.PIPE,
+def try_one_that_ends(folder, how):
+    plugin = sdk.compile_plugin(folder, "ending", ENDING, "-DHOW=" + how)
+    return subprocess.run([harness.C_RUNNER, "try", plugin], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, check=False)
+
+
+def test_a_crash_leaves_the_stack(tmp_path):
+    done = try_one_that_ends(tmp_path, "abort()")
     assert done.returncode == -signal.SIGABRT, done
-    assert re.search(r"^ +#\d+ request_filter\+0x[0-9a-f]+ \(crash\.so\)$", done.stderr, re.M), done
+    frame = r"^ +#\d+ request_filter\+0x[0-9a-f]+ \(ending\.so\)$"
+    assert re.search(frame, done.stderr, re.M), done
+
+
+def test_a_plugin_that_calls_exit_is_no_success(tmp_path):
+    done = try_one_that_ends(tmp_path, "exit(0)")
+    assert done.returncode == 1, done
+    assert "a plugin has ended the process" in done.stderr
