@@ -203,13 +203,27 @@ void crew_run(struct crew *crew, struct exchange *exchange)
 {
     const struct crew_work work = {.exchange = exchange};
     bool told = false;
+    int error = 0;
 
     pthread_mutex_lock(&crew->lock);
-    if (!give(crew, work) && (crew->count >= crew->max || hire(crew, work) < 0)) {
+    bool given = give(crew, work);
+    if (!given && crew->count < crew->max) {
+        error = hire(crew, work);
+        given = error == 0;
+    }
+    /* Who drives a loop never comes for what is queued. */
+    bool hopeless = error && crew->count <= crew->worker->loop_count;
+    if (!given && !hopeless) {
         told = !crew->queue;
         exchange_queue(exchange, &crew->queue_end);
     }
     pthread_mutex_unlock(&crew->lock);
+    if (hopeless) {
+        log_error("no thread can be made for a call that blocks: %s; it gets SERVICE_UNAVAILABLE",
+                  strerror(-error));
+        call_fail(&exchange->call);
+        exchange_finish_apart(exchange, CALL_DONE);
+    }
     if (told)
         log_warn("all %u threads are inside plugins that block; further such calls wait for one "
                  "(see --pool-threads)",

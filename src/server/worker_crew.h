@@ -62,7 +62,8 @@ int crew_init(struct crew *crew, struct worker *worker, uint32_t max);
 /* Has a thread drive the loop until it gives it away. -EAGAIN: no thread can be made. */
 int crew_drive(struct crew *crew, struct loop *loop);
 
-/* Has a thread run the call (exchange_run_apart), now or when one is free. */
+/* Has a thread run the call (exchange_run_apart), now or when one is free. Where there is none
+ * and none can be made, the call fails. */
 void crew_run(struct crew *crew, struct exchange *exchange);
 
 /* Has a thread free the chain: free_conf may hang, and a loop may not. */

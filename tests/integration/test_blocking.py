@@ -41,6 +41,17 @@ def block(runner, tmp_path, count, plugin, how, *more):
     return go, conns
 
 
+def test_where_no_thread_can_be_made_a_call_that_blocks_is_refused_at_once(start):
+    runner = start("--threads", "1")
+    conn = runner.connect()
+    outcome = report(conn.req_call(conn.prepare_conf(script("no-threads", "report"))).body)
+    assert outcome == {"no-threads": "0"}
+    token = conn.prepare_conf([("probe-blocking", QUICK)], "route#blocks")
+    assert conn.req_call(token) == wire.Error(wire.SERVICE_UNAVAILABLE)
+    runner.wait_output("no thread can be made for a call that blocks")
+    assert conn.req_call(conn.prepare_conf(QUICK, "route#quick")).body == b"quick"
+
+
 @pytest.mark.parametrize("kind", BLOCKERS)
 def test_a_plugin_that_blocks_holds_up_no_other_connection(runner, tmp_path, kind):
     before = [runner.connect() for _ in range(8)]

@@ -187,6 +187,17 @@ static void do_open(struct probe_run *run, char *rest)
         close(fd);
 }
 
+/* From here on the process finds no room for another thread's stack. */
+static void do_no_threads(struct probe_run *run, char *rest)
+{
+    pthread_attr_t attributes;
+
+    (void)rest;
+    (void)pthread_attr_init(&attributes);
+    (void)pthread_attr_setstacksize(&attributes, (size_t)1 << 50);
+    probe_say_result(run, -pthread_setattr_default_np(&attributes));
+}
+
 /* The time is asked for rarely, so that a profile shows this function and not the clock. */
 static void do_spin(struct probe_run *run, char *rest)
 {
@@ -408,6 +419,7 @@ static const struct probe_command commands[] = {
     {"cell-add", do_cell_add},
     {"cell-take", do_cell_take},
     {"open", do_open},
+    {"no-threads", do_no_threads},
     {"spin", do_spin},
     {"spin-until", do_spin_until},
     {"resume-result", do_resume_result},
