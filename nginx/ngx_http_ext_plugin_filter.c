@@ -19,6 +19,8 @@ static ngx_int_t ngx_http_ext_plugin_release(ngx_http_request_t *r,
     ngx_http_ext_plugin_ctx_t *ctx, ngx_int_t rc);
 static ngx_int_t ngx_http_ext_plugin_send_header(ngx_http_request_t *r,
     ngx_http_ext_plugin_ctx_t *ctx);
+static ngx_int_t ngx_http_ext_plugin_pass(ngx_http_request_t *r,
+    ngx_http_ext_plugin_ctx_t *ctx, ngx_chain_t *in);
 static void ngx_http_ext_plugin_discard(ngx_chain_t *in);
 
 
@@ -217,7 +219,8 @@ ngx_http_ext_plugin_release(ngx_http_request_t *r,
 
     ctx->new_body = NULL;
 
-    return ngx_http_next_body_filter(r, &out) == NGX_ERROR ? NGX_ERROR : NGX_OK;
+    return ngx_http_ext_plugin_pass(r, ctx, &out) == NGX_ERROR ? NGX_ERROR
+                                                               : NGX_OK;
 }
 
 
@@ -311,8 +314,29 @@ ngx_http_ext_plugin_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
         ngx_http_ext_plugin_discard(in);
 
-        return ngx_http_next_body_filter(r, NULL);
+        return ngx_http_ext_plugin_pass(r, ctx, NULL);
     }
+}
+
+
+/*
+ * While the handler's body is thrown away: a filter behind this one may begin
+ * from the top with what it adds, as add_after_body does with the end.
+ */
+
+static ngx_int_t
+ngx_http_ext_plugin_pass(ngx_http_request_t *r, ngx_http_ext_plugin_ctx_t *ctx,
+    ngx_chain_t *in)
+{
+    ngx_int_t  rc;
+
+    ctx->hold = NGX_HTTP_EXT_PLUGIN_PASS;
+
+    rc = ngx_http_next_body_filter(r, in);
+
+    ctx->hold = NGX_HTTP_EXT_PLUGIN_DISCARD;
+
+    return rc;
 }
 
 

@@ -172,3 +172,19 @@ def test_grpc_keeps_its_trailers(nginx, runner, what):
     assert b"message" in got and b"grpc-status: 7" in got, got
     assert (b"x: y" in got) == ("resp" in what)
     server.listener.close()
+
+
+@pytest.mark.parametrize("sleep", [0, 0.02])
+@pytest.mark.parametrize("what, body", [
+    ({"headers": [["Content-Type", "text/html"]]}, b"B" + BIG + b"A"), ({"body": "new"}, b"BnewA")],
+    ids=["headers", "body"])
+def test_what_nginx_adds_around_a_body(nginx, runner, upstream, sleep, what, body):
+    """The filter for it takes the end from the body, and begins from the top with one."""
+    nginx.file("b.txt", "B")
+    nginx.file("a.txt", "A")
+    upstream.answer = lambda *request: (
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + BIG)
+    nginx.start(server="""location = /b.txt { } location = /a.txt { }
+        location / { %s %s %s add_before_body /b.txt; add_after_body /a.txt; }""" % (
+        use(runner), post_resp({"sleep": sleep, "resp": what}), proxy(upstream)))
+    assert nginx.get("/").body == body
