@@ -69,15 +69,25 @@ static int take_ext_plugin(struct reader *reader, json_t *value, void *to)
 
 /* ---- apisix ---- */
 
+static int take_port(struct reader *reader, json_t *value, void *to)
+{
+    return reader_integer(reader, value, 1, 65535, to);
+}
+
 static int add_port(struct reader *reader, json_t *value, struct apisix_config *config)
 {
-    if (json_is_object(value))
-        value = json_object_get(value, "port");
-    if (!value)
-        return error_set(reader->error, "has no port");
+    static const struct reader_key keys[] = {{"port", take_port}, {0}};
+    long *port = &config->ports[config->port_count];
+    int result;
+
     if (config->port_count == NGINX_CONF_PORTS_MAX)
         return error_set(reader->error, "more than %d ports", NGINX_CONF_PORTS_MAX);
-    return reader_integer(reader, value, 1, 65535, &config->ports[config->port_count++]);
+    result = json_is_object(value) ? read_section(reader, value, "apisix.node_listen", keys, port)
+                                   : take_port(reader, value, port);
+    if (result == 0 && *port == 0)
+        return error_set(reader->error, "has no port");
+    config->port_count++;
+    return result;
 }
 
 static int take_node_listen(struct reader *reader, json_t *value, void *to)

@@ -323,13 +323,37 @@ static int read_rule(struct builder *builder, json_t *value)
 
 /* ---- the lists ---- */
 
-/* Every object needs an id of its own; where the file gives none, its place is one. */
-static int name_object(struct builder *builder, json_t *object, size_t place, json_t *seen,
-                       char *name, size_t size)
+/* The ids that objects of the list say they have. */
+static json_t *given_ids(const json_t *list)
+{
+    json_t *given = json_object();
+    const json_t *object;
+    size_t i;
+
+    json_array_foreach(list, i, object)
+    {
+        const json_t *id = json_object_get(object, "id");
+        char number[32];
+
+        snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(id));
+        if (json_is_string(id))
+            (void)json_object_set_new(given, json_string_value(id), json_true());
+        else if (json_is_integer(id))
+            (void)json_object_set_new(given, number, json_true());
+    }
+    return given;
+}
+
+/* Every object needs an id of its own; where the file gives none, its place is one, unless
+ * it is another's. */
+static int name_object(struct builder *builder, json_t *object, size_t place, json_t *given,
+                       json_t *seen, char *name, size_t size)
 {
     const char *id = NULL;
 
     snprintf(name, size, "%zu", place + 1);
+    if (!json_object_get(object, "id") && json_object_get(given, name))
+        snprintf(name, size, "arr_%zu", place + 1);
     if (!json_is_object(object))
         return error_set(builder->reader.error, "must be an object, not %s", reader_kind(object));
     if (!json_object_get(object, "id") && json_object_set_new(object, "id", json_string(name)) < 0)
@@ -346,9 +370,9 @@ static int read_list(struct builder *builder, const char *kind,
                      int (*read)(struct builder *builder, json_t *value))
 {
     json_t *list = json_object_get(builder->model->tree, kind);
-    json_t *seen = json_object();
+    json_t *seen = json_object(), *given = given_ids(list);
     char name[80], where[128];
-    int result = seen ? 0 : error_memory(builder->reader.error);
+    int result = seen && given ? 0 : error_memory(builder->reader.error);
 
     if (list && !json_is_null(list) && !json_is_array(list))
         result =
@@ -356,7 +380,7 @@ static int read_list(struct builder *builder, const char *kind,
     for (size_t i = 0; result == 0 && i < json_array_size(list); i++) {
         json_t *object = json_array_get(list, i);
 
-        result = name_object(builder, object, i, seen, name, sizeof(name));
+        result = name_object(builder, object, i, given, seen, name, sizeof(name));
         if (result == 0)
             result = read(builder, object);
         if (result == 0)
@@ -364,6 +388,7 @@ static int read_list(struct builder *builder, const char *kind,
         snprintf(where, sizeof(where), "%s/%s", kind, name);
         error_within(builder->reader.error, where);
     }
+    json_decref(given);
     json_decref(seen);
     return result;
 }

@@ -119,7 +119,9 @@ def test_routes(dev, routes, why):
 
 
 def test_keys_without_a_meaning_are_named(dev):
-    gateway = dev(config="apisix: {enable_ipv6: true}\nplugin_attr: {}\n").start()
+    gateway = dev(config="apisix: {enable_ipv6: true, node_listen: [{port: 80, ip: 0.0.0.0}]}\n"
+                         "plugin_attr: {}\n").start()
+    assert "config: apisix.node_listen.ip means nothing to this gateway" in gateway.log()
     assert "config: apisix.enable_ipv6 means nothing to this gateway" in gateway.log()
     assert "config: plugin_attr means nothing to this gateway" in gateway.log()
 

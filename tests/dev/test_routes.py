@@ -210,6 +210,14 @@ def test_objects_as_the_gateway_gives_them(dev):
     assert gateway.get("/x").headers["x-upstream"] == "echo"
 
 
+def test_names_of_those_without(serve):
+    """A place is an id where there is none, and no other route has it."""
+    gateway = serve([say("a", uri="/a"), say("b", uri="/b", id=1), say("c", uri="/c", id="x")])
+    assert [gateway.get("/" + name).text for name in "abc"] == ["a", "b", "c"]
+    ids = [entry["value"]["id"] for entry in gateway.admin("GET", "routes").json["list"]]
+    assert ids == ["arr_1", 1, "x"]
+
+
 def test_variables_in_files(dev):
     gateway = dev(environment={"A6_TEST_URI": "/from-env"}, config="""\
 deployment: {admin: {admin_key: [{name: a, key: "${{ A6_TEST_KEY:= secret }}", role: admin}]}}
