@@ -7,26 +7,14 @@ import pathlib
 import re
 import signal
 import subprocess
-import time
 
 from ports import free_ports
+from waiting import TIMEOUT, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("A6_BUILD_DIR", ROOT / "build")).resolve()
 C_RUNNER = BUILD / "c-runner"
-TIMEOUT = float(os.environ.get("A6_TEST_TIMEOUT", "30"))
 KEY = "edd1c9f034335f136f87ad84b625c8f1"
-
-
-def wait_until(condition, what, timeout=TIMEOUT):
-    end = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError("waited %g s in vain for %s" % (timeout, what))
-        time.sleep(0.01)
 
 
 class Answer:

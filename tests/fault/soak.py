@@ -25,7 +25,7 @@ import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "integration"))
+sys.path[:0] = [str(HERE.parent / "integration"), str(HERE.parent / "support")]
 
 import a6wire as wire  # noqa: E402
 import harness  # noqa: E402

@@ -5,8 +5,6 @@
         conn = runner.connect()
         token = conn.prepare_conf([("probe", "answer 200")])
         reply = conn.req_call(token, path="/x")
-
-Waiting is always for something that happens, with TIMEOUT as the end of all hope.
 """
 import ctypes
 import os
@@ -16,32 +14,17 @@ import signal
 import socket
 import struct
 import subprocess
-import time
 from pathlib import Path
 
 import a6wire as wire
+from waiting import TIMEOUT, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("A6_BUILD_DIR", ROOT / "build")).resolve()
 C_RUNNER = BUILD / "c-runner"
 
-# Sanitizers and busy machines make all slower; nothing waits so long when all is well.
-TIMEOUT = float(os.environ.get("A6_TEST_TIMEOUT", "30"))
-
 SANITIZER_REPORT = re.compile(r"ERROR: AddressSanitizer|ERROR: LeakSanitizer|runtime error:|"
                               r"WARNING: ThreadSanitizer")
-
-
-def wait_until(condition, what, timeout=TIMEOUT):
-    """Gives what condition() gives as soon as that is true."""
-    end = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError("waited %g s in vain for %s" % (timeout, what))
-        time.sleep(0.005)
 
 
 def script(*lines):

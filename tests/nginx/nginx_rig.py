@@ -10,6 +10,7 @@ import threading
 import time
 
 from ports import free_ports
+from waiting import wait_until
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -46,13 +47,7 @@ http {
 
 
 def wait_for(condition, seconds=20, what="it"):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.01)
-    raise AssertionError("waited %s s for %s" % (seconds, what))
+    return wait_until(condition, what, seconds)
 
 
 class Response:
