@@ -10,6 +10,7 @@
 #define PLUGIN_INSIDE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "plugin/registry.h"
@@ -32,6 +33,15 @@ struct inside {
 /* Of this thread. Found by signal handlers too, so it may not be allocated on first use. */
 extern _Thread_local struct inside *inside_place __attribute__((tls_model("initial-exec")));
 
+/* This is a child process that a plugin has forked: it shares the connections, and may not
+ * come back from the plugin's code. Set once inside_watch_forks was called. */
+extern bool inside_forked;
+
+void inside_watch_forks(void);
+
+/* Ends the child. */
+_Noreturn void inside_end_child(void);
+
 static inline void inside_call(uint32_t call_id)
 {
     if (inside_place)
@@ -48,8 +58,11 @@ static inline void inside_enter(const struct plugin *plugin, enum inside_phase p
 
 static inline void inside_leave(void)
 {
-    if (inside_place)
-        atomic_store_explicit(&inside_place->plugin, 0, memory_order_release);
+    if (!inside_place)
+        return;
+    if (inside_forked)
+        inside_end_child();
+    atomic_store_explicit(&inside_place->plugin, 0, memory_order_release);
 }
 
 #endif

@@ -204,6 +204,8 @@ static int start_plugin(struct plugin *plugin, struct cells *cells, char *error,
     inside_enter(plugin, INSIDE_INIT);
     if (plugin->about.init)
         failed = plugin->about.init(&env.base, &plugin->state);
+    if (inside_forked)
+        inside_end_child();
     if (failed >= 0) /* else it is left so, for whoever looks why there was no start */
         inside_leave();
     if (failed < 0)

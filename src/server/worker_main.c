@@ -244,6 +244,7 @@ int worker_main(const struct heritage *heritage, unsigned number, int control_fd
     crash_init(&heritage->board->workers[number]);
     heritage->board->workers[number].threads[SCOREBOARD_MAIN].used = 1;
     inside_place = &heritage->board->workers[number].threads[SCOREBOARD_MAIN].inside;
+    inside_watch_forks();
     (void)crash_stack_enter(); /* for the rest of the process */
     if (heritage->config->mode == A6_MODE_PROF)
         profile_start();

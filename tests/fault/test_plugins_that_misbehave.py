@@ -147,6 +147,18 @@ def test_a_plugin_that_forks(start, load):
     nothing_lost(running)
 
 
+@pytest.mark.parametrize("fault", ["fork and go on", "parse fork and go on"])
+def test_a_child_that_comes_back_from_plugin_code_answers_nothing(start, fault):
+    """It has all of the worker's connections; an answer of its own would be the next call's."""
+    runner = start()
+    conn = runner.connect()
+    token = conn.prepare_conf([("faults", fault)], "route#" + fault)
+    assert conn.req_call(token).body == b"one"
+    runner.wait_output("a child process .* has come back from")
+    assert conn.is_quiet()
+    assert conn.req_call(conn.prepare_conf([("innocent", "ok")], "route#ok")).body == b"one"
+
+
 @pytest.mark.parametrize("fault", ["close", "close eventfds", "reuse eventfds"])
 def test_a_plugin_that_closes_descriptors_it_does_not_own(start, load, fault):
     """That costs its worker everything; the next worker serves."""

@@ -133,6 +133,15 @@ void fork_and_stay()
     }
 }
 
+// As one whose child was to execute a program that is not there.
+void fork_and_go_on()
+{
+    pid_t child = fork();
+
+    if (child == 0)
+        wait(20);
+}
+
 void block_signals()
 {
     sigset_t all;
@@ -192,6 +201,8 @@ void commit(const std::string &name)
     else if (name == "close")
         for (int fd = 3; fd < 100; fd++)
             close(fd);
+    else if (name == "fork and go on")
+        fork_and_go_on();
     else if (name == "close eventfds" || name == "reuse eventfds")
         take_eventfds(name == "reuse eventfds");
     else if (name == "spin")
