@@ -471,9 +471,10 @@ ngx_http_ext_plugin_child_end(ngx_http_ext_plugin_child_t *child)
         }
 
         (void) kill(-child->pid, SIGKILL);
-
-        (void) unlink(child->runner->sockaddr.sun_path);
     }
+
+    /* it may have crashed just before, and left this */
+    (void) unlink(child->runner->sockaddr.sun_path);
 
     ngx_http_ext_plugin_log_output(child, 1);
 

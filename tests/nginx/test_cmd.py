@@ -102,6 +102,17 @@ def test_backoff(nginx):
     assert time.monotonic() - begun < 9  # it does not wait for the next try
 
 
+def test_no_socket_is_left_by_one_that_crashed(nginx):
+    path = nginx.root / "bad"
+    path.write_text("#!/usr/bin/python3\nimport os, socket\ns = socket.socket(socket.AF_UNIX)\n"
+                    "s.bind(os.environ['APISIX_LISTEN_ADDRESS'][5:])\nos._exit(3)\n")
+    path.chmod(0o755)
+    start(nginx, str(path))
+    wait_for(lambda: nginx.log().count("exited with code 3") >= 3)
+    nginx.stop(signal.SIGQUIT)  # before the next start
+    assert sockets(nginx) == []
+
+
 def test_one_that_does_not_want_to_stop(nginx):
     start(nginx, str(script(nginx, "signal.signal(signal.SIGTERM, signal.SIG_IGN)")), workers=1)
     pid = int(nginx.get("/").body)
