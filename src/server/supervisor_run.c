@@ -254,7 +254,7 @@ int a6_runner_run(const a6_runner_config *given)
 {
     static struct supervisor supervisor; /* large, and there is one a process */
     char error[LOADER_ERROR_SIZE] = "";
-    a6_runner_config whole;
+    static a6_runner_config whole; /* as the supervisor, which has it */
     const a6_runner_config *config = &whole;
     int status = 0;
 
