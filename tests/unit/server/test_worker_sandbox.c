@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,7 +17,17 @@
 #include "server/worker_sandbox.h"
 
 /* What the child found, as its exit status. */
-enum { AS_PROMISED = 0, NOT_MADE, FILE_OPENED, SOCKET_MADE, PROCESS_MADE, NO_THREAD, NO_WRITE };
+enum {
+    AS_PROMISED = 0,
+    NOT_MADE,
+    FILE_OPENED,
+    SOCKET_MADE,
+    PROCESS_MADE,
+    NO_THREAD,
+    NO_WRITE,
+    SIGNAL_SENT,
+    NOT_ASKED
+};
 
 static void *nothing(void *argument)
 {
@@ -38,6 +49,10 @@ static int in_the_sandbox(int open_already)
         return PROCESS_MADE;
     if (pthread_create(&thread, NULL, nothing, NULL) != 0 || pthread_join(thread, NULL) != 0)
         return NO_THREAD;
+    if (kill(getppid(), SIGWINCH) == 0 || errno != EPERM)
+        return SIGNAL_SENT;
+    if (kill(getppid(), 0) < 0)
+        return NOT_ASKED;
     return write(open_already, "x", 1) == 1 ? AS_PROMISED : NO_WRITE;
 }
 
