@@ -7,19 +7,35 @@ import socket
 # between its choice here and the server's start.
 RANGE = range(10000, 32000)
 
+claims = []  # sockets whose names say, until this process ends, whose a port is
+
+
+def claim(port):
+    """Whether the port is ours, and not another test's that has not listened on it yet."""
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind("\0a6-test-port-%d" % port)
+        claims.append(name)
+        return True
+    except OSError:
+        name.close()
+        return False
+
+
+def is_free(port):
+    with socket.socket() as s:
+        try:
+            s.bind(("127.0.0.1", port))
+            return True
+        except OSError:
+            return False
+
 
 def free_ports(count):
-    """That many different ports of 127.0.0.1 on which nobody listens."""
-    held = []
-    try:
-        while len(held) < count:
-            s = socket.socket()
-            held.append(s)
-            try:
-                s.bind(("127.0.0.1", random.SystemRandom().choice(RANGE)))
-            except OSError:
-                held.pop().close()
-        return [s.getsockname()[1] for s in held]
-    finally:
-        for s in held:
-            s.close()
+    """That many different ports of 127.0.0.1 on which nobody listens or will."""
+    ports = []
+    while len(ports) < count:
+        port = random.SystemRandom().choice(RANGE)
+        if claim(port) and is_free(port):
+            ports.append(port)
+    return ports
