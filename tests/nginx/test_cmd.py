@@ -3,7 +3,6 @@
 import os
 import pathlib
 import signal
-import stat
 import threading
 import time
 
@@ -51,7 +50,7 @@ def alive(pid):
 
 
 def sockets(nginx):
-    return [p.name for p in nginx.root.iterdir() if stat.S_ISSOCK(p.lstat().st_mode)]
+    return [p.name for p in nginx.root.iterdir() if p.is_socket()]
 
 
 def test_a_fake_runner(nginx):
