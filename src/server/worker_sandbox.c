@@ -77,7 +77,7 @@ static int add_rules(scmp_filter_ctx filter)
     /* Whether another worker lives may be asked: cells are taken from those that do not. */
     if (!failed)
         failed = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(kill), 1,
-                                  SCMP_A1(SCMP_CMP_NE, 0));
+                                  SCMP_A1(SCMP_CMP_NE, 0, 0));
     /* Its flags are in memory, where a filter cannot look: libc then uses clone. */
     if (!failed)
         failed = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
