@@ -113,12 +113,11 @@ static size_t missing(const struct input *in)
 
 int input_make_room(struct input *in)
 {
-    size_t trusted = in->len * INPUT_TRUST;
-    size_t room = INPUT_MAX - (in->len - in->start); /* whole frames may stand before it */
-
     if (in->len < in->capacity)
         return 0;
     size_t more = missing(in);
+    size_t trusted = in->len * INPUT_TRUST;
+    size_t room = INPUT_MAX - (in->len - in->start); /* whole frames may stand before it */
     if (more > trusted)
         more = trusted;
     if (more > room)
